@@ -1,0 +1,1 @@
+"""The pod network of this node: CNI configuration, the bridge, routes to the other nodes, masquerade."""

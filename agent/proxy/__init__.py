@@ -1,0 +1,1 @@
+"""Services and EndpointSlices rendered to iptables text, whole and sorted, and handed to the kernel."""

@@ -1,0 +1,1 @@
+"""Containers through CRI over gRPC.  The only room that knows containerd."""
