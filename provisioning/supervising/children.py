@@ -31,6 +31,7 @@ class Child:
     service: Service
     wanted: bool = True
     restarting: bool = False
+    removed: bool = False
     pid: int = 0
     started: float = 0.0
     due: float = 0.0

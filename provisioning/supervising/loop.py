@@ -40,9 +40,13 @@ class Supervisor:
         for name, service in found.items():
             self.children.setdefault(name, Child(service)).service = service
         for name, child in self.children.items():
-            if name not in found:
-                child.wanted = False
-        self.children = {name: child for name, child in self.children.items() if name in found or child.pid}
+            child.removed = name not in found
+            child.wanted = child.wanted and not child.removed
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what was removed and has ended."""
+        self.children = {name: child for name, child in self.children.items() if child.pid or not child.removed}
 
     def step(self, now: float) -> None:
         """Do what is due for every child; again when one was started, since others may have waited for it."""
@@ -127,6 +131,7 @@ class Supervisor:
                     else:
                         self._heed(wakened.recv(64))
                 self.reap(time.monotonic())
+                self.forget()
                 cut_logs(self.places.log(name) for name in self.children)
 
     def _heed(self, signals: bytes) -> None:
