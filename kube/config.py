@@ -1,0 +1,137 @@
+"""The two settings files: /etc/wherry/master.toml and /etc/wherry/agent.toml, every key with its default and comment."""
+
+# ruff: noqa: RUF009 (setting and section are dataclasses.field with a comment)
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kube import settings
+from kube.settings import SettingsError, address, addresses, between, network, one_of, port_range, section, setting
+
+__all__ = ["AgentConfig", "MasterConfig", "SettingsError", "read_agent", "read_master", "write"]
+
+PORT = between(1, 65535)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSection:
+    bind: str = setting("0.0.0.0", "address to listen on", address)
+    port: int = setting(6443, "HTTPS port of the API", PORT)
+    advertise: tuple[str, ...] = setting(
+        (), "addresses that nodes reach this master by; empty: found by itself", addresses
+    )
+    names: tuple[str, ...] = setting((), "further names and addresses for the serving certificate")
+    token_file: str = setting("", "CSV file of static tokens (token,user,uid,groups); empty: none")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSection:
+    kind: str = setting("sqlite", "sqlite, or memory (lost at the end)", one_of("sqlite", "memory"))
+    path: str = setting("", "database file; empty: store.db in the state folder")
+
+
+@dataclass(frozen=True, slots=True)
+class EtcdSection:
+    enabled: bool = setting(True, "serve etcd's v3 API over the store")
+    bind: str = setting("127.0.0.1", "address to listen on", address)
+    port: int = setting(2379, "port for clients, with mutual TLS", PORT)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSection:
+    name: str = setting("wherry", "shown in kubeconfigs and announcements")
+    pod_cidr: str = setting("10.42.0.0/16", "addresses of pods; every node gets a part", network)
+    node_prefix: int = setting(24, "prefix length of a node's part of pod_cidr", between(8, 30))
+    service_cidr: str = setting("10.43.0.0/16", "addresses of Services; its first is the API's", network)
+    dns: str = setting("10.43.0.10", "address of the cluster's DNS Service", address)
+    domain: str = setting("cluster.local", "DNS domain of the cluster")
+    node_ports: str = setting("30000-32767", "ports of NodePort Services", port_range)
+
+
+@dataclass(frozen=True, slots=True)
+class ControllersSection:
+    node_grace_seconds: int = setting(40, "a node that is silent for so long is not Ready", between(1, 86400))
+    eviction_seconds: int = setting(
+        300, "pods leave a node that is lost for so long, unless they say otherwise", between(0, 86400)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MasterConfig:
+    api: ApiSection = section(ApiSection)
+    store: StoreSection = section(StoreSection)
+    etcd: EtcdSection = section(EtcdSection)
+    cluster: ClusterSection = section(ClusterSection)
+    controllers: ControllersSection = section(ControllersSection)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSection:
+    name: str = setting("", "the node's name; empty: the host's")
+    address: str = setting("", "address that other nodes reach this one by; empty: found by itself")
+    labels: dict[str, str] = setting({}, "labels the node registers with")
+    taints: tuple[str, ...] = setting((), 'taints the node registers with, such as "key=value:NoSchedule"')
+    max_pods: int = setting(110, "pods that fit on the node", between(1, 1000))
+
+
+@dataclass(frozen=True, slots=True)
+class MasterSection:
+    servers: tuple[str, ...] = setting((), "URLs of the API, such as https://192.0.2.1:6443")
+    ca: str = setting("", "the cluster's authority; empty: ca.crt beside this file")
+    certificate: str = setting("", "the node's certificate; empty: node.crt beside this file")
+    key: str = setting("", "the node's key; empty: node.key beside this file")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSection:
+    bind: str = setting("0.0.0.0", "address to listen on", address)
+    port: int = setting(10250, "HTTPS port for logs and exec", PORT)
+    health_port: int = setting(10256, "port that says whether the proxy works, in clear", PORT)
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeSection:
+    endpoint: str = setting("/run/containerd/containerd.sock", "containerd's socket")
+    pause_image: str = setting("wherry.local/pause:1", "image of a pod's sandbox")
+
+
+@dataclass(frozen=True, slots=True)
+class AgentConfig:
+    node: NodeSection = section(NodeSection)
+    master: MasterSection = section(MasterSection)
+    server: ServerSection = section(ServerSection)
+    runtime: RuntimeSection = section(RuntimeSection)
+    cluster: ClusterSection = section(ClusterSection)
+
+
+def read_master(path: Path) -> MasterConfig:
+    """SettingsError: one sentence that names the file, the key and the fix."""
+    config = settings.load(MasterConfig, path)
+    _refuse_overlap(config.cluster, path)
+    return config
+
+
+def read_agent(path: Path) -> AgentConfig:
+    config = settings.load(AgentConfig, path)
+    _refuse_overlap(config.cluster, path)
+    return config
+
+
+def write(config: MasterConfig | AgentConfig, path: Path) -> None:
+    """A new file gets every key with its comment; in a present one only what differs is changed."""
+    settings.save(config, path)
+
+
+def _refuse_overlap(cluster: ClusterSection, path: Path) -> None:
+    import ipaddress
+
+    pods, services = ipaddress.ip_network(cluster.pod_cidr), ipaddress.ip_network(cluster.service_cidr)
+    if pods.overlaps(services):
+        raise SettingsError(
+            f"{path}: cluster.service_cidr: {services} overlaps cluster.pod_cidr {pods}; choose another"
+        )
+    if ipaddress.ip_address(cluster.dns) not in services:
+        raise SettingsError(f"{path}: cluster.dns: {cluster.dns} must lie in cluster.service_cidr {services}")
+    if not pods.prefixlen < cluster.node_prefix:
+        raise SettingsError(f"{path}: cluster.node_prefix: /{cluster.node_prefix} must be smaller than {pods}")
