@@ -1,0 +1,110 @@
+"""The network's loop: the kernel's switches, the CNI file once the node has a pod range, routes when nodes change."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agent.network.cni import FILE_NAME, configuration
+from agent.network.routes import PROTOCOL, parse_routes, peers, plan
+
+log = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 30.0
+_IP = "/usr/sbin/ip"
+
+# Without these a pod reaches no Service: forwarding, and iptables for what one bridge port says to another.
+SWITCHES = {
+    "net/ipv4/ip_forward": "1",
+    "net/bridge/bridge-nf-call-iptables": "1",
+}
+
+
+class NetworkError(Exception):
+    """The kernel or a program refused; the text says what and what to do."""
+
+
+@dataclass
+class Network:
+    """`nodes` gives the Nodes as the informer has them; call `changed()` when they change."""
+
+    node_name: str
+    nodes: Callable[[], Iterable[dict[str, Any]]]
+    cni_directory: Path = Path("/etc/cni/net.d")
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    problem: str = "the node has no pod range yet"
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def changed(self) -> None:
+        self._wake.set()
+
+    async def run(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                await self.sync()
+            except (NetworkError, OSError) as error:
+                self.problem = str(error)
+                log.error("pod network: %s; next try in %d s", error, SWEEP_SECONDS)
+            await self._wait()
+
+    async def _wait(self) -> None:
+        try:
+            await asyncio.wait_for(self._wake.wait(), SWEEP_SECONDS)
+        except TimeoutError:
+            return
+
+    async def sync(self) -> None:
+        turn_on_switches()
+        nodes = list(self.nodes())
+        own = next((n for n in nodes if n["metadata"]["name"] == self.node_name), None)
+        cidr = own.get("spec", {}).get("podCIDR", "") if own else ""
+        if not cidr:
+            return
+        write_if_changed(self.cni_directory / FILE_NAME, configuration(cidr))
+        have = parse_routes(await _ip("-j", "-4", "route", "show", "proto", str(PROTOCOL)))
+        lines = plan(peers(nodes, self.node_name), have)
+        if lines:
+            await _ip("-batch", "-", text="\n".join(lines) + "\n")
+            log.info("routes changed: %s", "; ".join(lines))
+        self.problem = ""
+        self.ready.set()
+
+
+def turn_on_switches(proc: Path = Path("/proc/sys")) -> None:
+    """Sets what differs.  NetworkError names the switch and the module when the kernel has none."""
+    for name, value in SWITCHES.items():
+        path = proc / name
+        try:
+            if path.read_text().strip() != value:
+                path.write_text(value)
+        except FileNotFoundError as error:
+            raise NetworkError(f"{path} is missing: load the kernel module br_netfilter") from error
+
+
+def write_if_changed(path: Path, text: str) -> None:
+    """Written whole or not at all, since containerd watches the directory."""
+    if path.exists() and path.read_text() == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.new")
+    draft.write_text(text)
+    draft.rename(path)
+
+
+async def _ip(*words: str, text: str = "") -> str:
+    child = await asyncio.create_subprocess_exec(
+        _IP,
+        *words,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, errors = await child.communicate(text.encode())
+    if child.returncode:
+        raise NetworkError(f"ip {' '.join(words)}: {errors.decode(errors='replace').strip()}")
+    return output.decode()

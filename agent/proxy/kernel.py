@@ -1,0 +1,85 @@
+"""The kernel's tables through iptables-restore and iptables-save, each in a child process.
+
+`Kernel` is the seam: the proxy's loop knows only save() and restore().  Programs lie in /usr/sbin, which is not in every PATH.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+_DIRECTORIES = "/usr/sbin:/sbin:/usr/bin:/bin"
+_LOCK_SECONDS = "5"
+
+
+class Backend(StrEnum):
+    NFT = "nft"
+    LEGACY = "legacy"
+
+
+class KernelError(Exception):
+    """iptables refused; the text holds its own words and, for a restore, the line it names."""
+
+
+class Kernel(Protocol):
+    async def save(self) -> str: ...
+    async def restore(self, text: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Iptables:
+    """IPv4 tables of this network namespace through one backend."""
+
+    backend: Backend = Backend.NFT
+
+    async def save(self) -> str:
+        """nat and filter, as `iptables-save` prints them."""
+        return "".join([await self._run(("save", "-t", table)) for table in ("filter", "nat")])
+
+    async def restore(self, text: str) -> None:
+        """One transaction a table, chains that the text does not name left alone.  KernelError names the line refused."""
+        await self._run(("restore", "--noflush", "-w", _LOCK_SECONDS), text)
+
+    async def _run(self, words: tuple[str, ...], text: str = "") -> str:
+        program, *arguments = words
+        child = await asyncio.create_subprocess_exec(
+            f"iptables-{self.backend}-{program}",
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={"PATH": _DIRECTORIES, "LC_ALL": "C"},
+        )
+        output, errors = await child.communicate(text.encode())
+        if child.returncode:
+            raise KernelError(f"iptables-{program} ({self.backend}): {_explain(errors.decode(errors='replace'), text)}")
+        return output.decode()
+
+
+def _explain(errors: str, text: str) -> str:
+    """The last words of iptables-restore, with the text of the line number that they name."""
+    words = errors.strip().splitlines()
+    number = next(
+        (w.rstrip(":.") for line in words if "line" in line for w in line.split() if w.rstrip(":.").isdigit()), ""
+    )
+    lines = text.splitlines()
+    named = f" [{lines[int(number) - 1]}]" if number and int(number) <= len(lines) else ""
+    return "; ".join(words[-3:]) + named
+
+
+async def detect() -> Backend:
+    """The backend in use on this machine: legacy only where its tables already hold rules and nft's do not."""
+    counts = {}
+    for backend in (Backend.NFT, Backend.LEGACY):
+        try:
+            saved = await Iptables(backend).save()
+        except (KernelError, FileNotFoundError):
+            continue
+        counts[backend] = sum(line.startswith("-A ") for line in saved.splitlines())
+    if not counts:
+        raise KernelError("neither iptables-nft nor iptables-legacy answers; install iptables")
+    if counts.get(Backend.LEGACY) and not counts.get(Backend.NFT):
+        return Backend.LEGACY
+    return Backend.NFT if Backend.NFT in counts else Backend.LEGACY

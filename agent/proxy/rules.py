@@ -1,0 +1,252 @@
+"""Services to iptables rules: pure, whole, sorted.
+
+How it works.  Every Service port has one chain with a rule an endpoint (random choice, then DNAT); a dispatch chain a /24
+of cluster addresses keeps the way to it short: at 5,000 Services a packet crosses some 250 rules, not 5,000, and the whole
+restores in one transaction.  Chains an endpoint exist only where session affinity needs them.
+
+    PREROUTING, OUTPUT -> WHERRY-SERVICES -> WHERRY-10.43.7 -> "W:default/web:http" -> DNAT
+                                          -> WHERRY-NODEPORTS -> "X:default/web:http" (mark, then the same)
+    POSTROUTING -> WHERRY-POSTROUTING: masquerade what is marked, what leaves the cluster, a pod that reached itself
+    INPUT, FORWARD, OUTPUT (filter) -> WHERRY-REJECT: a Service without endpoints refuses instead of hanging
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+
+from agent.services import Endpoint, Port, Service
+
+Chains = dict[str, tuple[str, ...]]
+Ruleset = dict[str, Chains]  # table -> chain -> rules, without "-A CHAIN"
+
+CHAIN_LENGTH = 28  # XT_EXTENSION_MAXNAMELEN - 1
+MARK = "0x4000/0x4000"
+_MARK_RULE = f"-j MARK --set-xmark {MARK}"
+
+# Jumps from the kernel's own chains into ours, by table: (chain, rule).
+JUMPS: dict[str, tuple[tuple[str, str], ...]] = {
+    "nat": (
+        ("PREROUTING", "-j WHERRY-SERVICES"),
+        ("OUTPUT", "-j WHERRY-SERVICES"),
+        ("POSTROUTING", "-j WHERRY-POSTROUTING"),
+    ),
+    "filter": (
+        ("INPUT", "-m conntrack --ctstate NEW -j WHERRY-REJECT"),
+        ("FORWARD", "-m conntrack --ctstate NEW -j WHERRY-REJECT"),
+        ("OUTPUT", "-m conntrack --ctstate NEW -j WHERRY-REJECT"),
+        ("FORWARD", "-j WHERRY-FORWARD"),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a node must know to render: its own name, the cluster's pod range, addresses it answers itself (its DNS)."""
+
+    node: str
+    pod_cidr: str
+    local_services: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Part:
+    """What one Service adds; `dispatch` and the others are rules for shared chains, by chain."""
+
+    chains: Chains = field(default_factory=dict)
+    dispatch: list[tuple[str, str]] = field(default_factory=list)  # cluster address, rule
+    external: list[str] = field(default_factory=list)
+    node_ports: list[str] = field(default_factory=list)
+    rejects: list[str] = field(default_factory=list)
+
+
+def chain_name(prefix: str, service: Service, port: Port, tail: str = "") -> str:
+    """`W:default/web:http`: at most 28 characters; what is longer keeps its beginning and ends in a hash of the whole."""
+    name = f"{service.namespace}/{service.name}:{port.name or port.port}{'/' + tail if tail else ''}"
+    if port.protocol != "TCP":
+        name += f":{port.protocol.lower()}"
+    full = f"{prefix}:{name}"
+    if len(full) <= CHAIN_LENGTH:
+        return full
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{full[: CHAIN_LENGTH - 9]}~{digest}"
+
+
+def render_service(service: Service, place: Place) -> Part:
+    """The rules of one Service; empty for headless and external names, and for what the node answers itself."""
+    part = Part()
+    addresses = [ip for ip in service.cluster_ips if ":" not in ip and ip not in place.local_services]
+    if service.headless or service.type == "ExternalName" or not addresses:
+        return part
+    usable = service.usable()
+    local = tuple(e for e in usable if e.node == place.node)
+    for port in service.ports:
+        _render_port(part, service, port, addresses, usable, local, place)
+    return part
+
+
+def _render_port(
+    part: Part,
+    service: Service,
+    port: Port,
+    addresses: list[str],
+    usable: tuple[Endpoint, ...],
+    local: tuple[Endpoint, ...],
+    place: Place,
+) -> None:
+    match = f"-p {port.protocol.lower()} --dport {port.port}"
+    own = _balance(part, "W", service, port, _backends(local if service.internal_local else usable, port))
+    for address in addresses:
+        if own:
+            part.dispatch += [
+                (address, f"! -s {place.pod_cidr} -d {address}/32 {match} {_MARK_RULE}"),
+                (address, f"-d {address}/32 {match} -j {own}"),
+            ]
+        else:
+            part.rejects.append(f"-d {address}/32 {match} {_refusal(port)}")
+    if port.node_port or service.external_ips or service.balancer_ips:
+        _render_outside(part, service, port, own, _backends(local if service.external_local else usable, port))
+
+
+def _render_outside(part: Part, service: Service, port: Port, own: str, backends: list[str]) -> None:
+    """Node ports, external addresses and balancer addresses: the ways in from outside the cluster."""
+    entry = _entry(part, service, port, own, backends)
+    limited = _limit(part, service, port, entry)
+    match = f"-p {port.protocol.lower()} --dport {port.port}"
+    doors = [(ip, entry) for ip in service.external_ips] + [(ip, limited) for ip in service.balancer_ips]
+    for address, chain in doors:
+        if ":" in address:
+            continue
+        if chain:
+            part.external.append(f"-d {address}/32 {match} -j {chain}")
+        if chain != entry:  # what the source ranges let through has another destination by now
+            part.rejects.append(f"-d {address}/32 {match} -j DROP")
+        elif not chain and not service.external_local:
+            part.rejects.append(f"-d {address}/32 {match} {_refusal(port)}")
+    node_match = f"-p {port.protocol.lower()} --dport {port.node_port}"
+    if port.node_port and entry:
+        part.node_ports.append(f"{node_match} -j {entry}")
+    elif port.node_port and not service.external_local:
+        part.rejects.append(f"-m addrtype --dst-type LOCAL {node_match} {_refusal(port)}")
+
+
+def _entry(part: Part, service: Service, port: Port, own: str, backends: list[str]) -> str:
+    """The chain for traffic from outside: marked for masquerade and on to the Service's own, or unmarked (Local)."""
+    if not backends:
+        return ""
+    name = chain_name("X", service, port)
+    if service.external_local:
+        part.chains[name] = tuple(_dnat_rules(port, backends))
+    elif service.internal_local:
+        part.chains[name] = (_MARK_RULE, *_dnat_rules(port, backends))
+    else:
+        part.chains[name] = (_MARK_RULE, f"-j {own}")
+    return name
+
+
+def _limit(part: Part, service: Service, port: Port, entry: str) -> str:
+    """The chain that lets only `loadBalancerSourceRanges` through to `entry`; `entry` itself where there are none."""
+    if not entry or not service.source_ranges:
+        return entry
+    name = chain_name("L", service, port)
+    part.chains[name] = tuple(f"-s {block} -j {entry}" for block in service.source_ranges if ":" not in block)
+    return name
+
+
+def _balance(part: Part, prefix: str, service: Service, port: Port, backends: list[str]) -> str:
+    """The Service port's chain among `backends`; returns its name, empty when there is no backend."""
+    if not backends:
+        return ""
+    name = chain_name(prefix, service, port)
+    if not service.affinity_seconds:
+        part.chains[name] = tuple(_dnat_rules(port, backends))
+        return name
+    ends = [(backend, chain_name("E", service, port, backend)) for backend in backends]
+    for backend, end in ends:
+        part.chains[end] = (f"-m recent --name {_list(end)} --set --rsource", _dnat(port, backend))
+    seconds = service.affinity_seconds
+    part.chains[name] = (
+        *(f"-m recent --name {_list(end)} --rcheck --seconds {seconds} --reap --rsource -j {end}" for _, end in ends),
+        *(f"{_share(i, len(ends))}-j {end}" for i, (_, end) in enumerate(ends)),
+    )
+    return name
+
+
+def _list(chain: str) -> str:
+    """A name for xt_recent, which makes a file of it under /proc."""
+    return chain.replace("/", ".")
+
+
+def _backends(endpoints: Iterable[Endpoint], port: Port) -> list[str]:
+    found = ((e.address, e.number(port.name, port.protocol)) for e in endpoints)
+    return sorted({f"{address}:{number}" for address, number in found if number and ":" not in address})
+
+
+def _dnat_rules(port: Port, backends: list[str]) -> list[str]:
+    return [_share(i, len(backends)) + _dnat(port, backend) for i, backend in enumerate(backends)]
+
+
+def _dnat(port: Port, backend: str) -> str:
+    return f"-p {port.protocol.lower()} -j DNAT --to-destination {backend}"
+
+
+def _share(index: int, count: int) -> str:
+    left = count - index
+    return "" if left == 1 else f"-m statistic --mode random --probability {1 / left:.10f} "
+
+
+def _refusal(port: Port) -> str:
+    return "-j REJECT --reject-with " + ("tcp-reset" if port.protocol == "TCP" else "icmp-port-unreachable")
+
+
+def hairpins(services: Iterable[Service], place: Place) -> tuple[str, ...]:
+    """A pod of this node that reaches itself through its Service must see another source than itself."""
+    own = {e.address for s in services for e in s.endpoints if e.node == place.node and ":" not in e.address}
+    return tuple(f"-s {ip}/32 -d {ip}/32 -j MASQUERADE" for ip in sorted(own, key=_number))
+
+
+def assemble(parts: Mapping[tuple[str, str], Part], hairpin: tuple[str, ...], place: Place) -> Ruleset:
+    """The node's whole ruleset from every Service's part, sorted so that the same Services give the same text."""
+    nat: Chains = {}
+    dispatch: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    external: list[str] = []
+    node_ports: list[str] = []
+    rejects: list[str] = []
+    for key in sorted(parts):
+        part = parts[key]
+        nat.update(part.chains)
+        for address, rule in part.dispatch:
+            dispatch[address.rpartition(".")[0]].append((_number(address), rule))
+        external += part.external
+        node_ports += part.node_ports
+        rejects += part.rejects
+    blocks = sorted(dispatch, key=lambda block: _number(block + ".0"))
+    for block in blocks:
+        nat[f"WHERRY-{block}"] = tuple(rule for _, rule in sorted(dispatch[block], key=lambda pair: pair[0]))
+    nat["WHERRY-SERVICES"] = (
+        *(f"-d {block}.0/24 -j WHERRY-{block}" for block in blocks),
+        *external,
+        "-m addrtype --dst-type LOCAL -j WHERRY-NODEPORTS",
+    )
+    nat["WHERRY-NODEPORTS"] = tuple(node_ports)
+    nat["WHERRY-HAIRPIN"] = hairpin
+    nat["WHERRY-POSTROUTING"] = (
+        f"-m mark ! --mark {MARK} -m conntrack --ctstate DNAT -s {place.pod_cidr} -d {place.pod_cidr} -j WHERRY-HAIRPIN",
+        f"-s {place.pod_cidr} ! -d {place.pod_cidr} -j MASQUERADE",
+        f"-m mark ! --mark {MARK} -j RETURN",
+        "-j MARK --set-xmark 0x4000/0x0",  # xor: the mark is spent
+        "-j MASQUERADE",
+    )
+    forward = (
+        f"-m mark --mark {MARK} -j ACCEPT",
+        f"-s {place.pod_cidr} -j ACCEPT",
+        f"-d {place.pod_cidr} -j ACCEPT",
+    )
+    return {"filter": {"WHERRY-FORWARD": forward, "WHERRY-REJECT": tuple(rejects)}, "nat": nat}
+
+
+def _number(address: str) -> int:
+    return int(IPv4Address(address))

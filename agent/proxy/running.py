@@ -1,0 +1,123 @@
+"""The proxy's loop: what changed in the service table goes to the kernel, at once and then at most once a second.
+
+A full resync happens at the start, after a refused change, and when the kernel no longer holds our chains (someone flushed
+the tables).  A Service whose rules the kernel refuses is left out by name; the others are programmed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from agent.proxy.kernel import Kernel, KernelError
+from agent.proxy.restoring import parse_save, render, render_change
+from agent.proxy.rules import Part, Place, Ruleset, assemble, hairpins, render_service
+from agent.services import Key, ServiceTable
+
+log = logging.getLogger(__name__)
+
+COALESCE_SECONDS = 1.0
+CHECK_SECONDS = 20.0
+
+
+@dataclass
+class Proxy:
+    """`changed(keys)` is called with what `ServiceTable` says changed; `run()` does the rest until cancelled."""
+
+    table: ServiceTable
+    kernel: Kernel
+    place: Place
+    clock: Callable[[], float]
+    synced: asyncio.Event = field(default_factory=asyncio.Event)
+    refused: dict[Key, str] = field(default_factory=dict)
+    _parts: dict[Key, Part] = field(default_factory=dict)
+    _dirty: set[Key] = field(default_factory=set)
+    _known: Ruleset | None = None
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def changed(self, keys: set[Key]) -> None:
+        if keys:
+            self._dirty |= keys
+            self._wake.set()
+
+    async def run(self) -> None:
+        while True:
+            began = self.clock()
+            await self.sync()
+            # The first change after a quiet time goes out at once; then transactions cost at most half of the time.
+            pause = min(COALESCE_SECONDS, 2 * (self.clock() - began))
+            await asyncio.sleep(pause)
+            await self._wait()
+
+    async def _wait(self) -> None:
+        """Until something changed; every CHECK_SECONDS the kernel is asked whether our chains are still there."""
+        while not self._wake.is_set():
+            try:
+                await asyncio.wait_for(self._wake.wait(), CHECK_SECONDS)
+            except TimeoutError:
+                if await self._lost():
+                    return
+
+    async def _lost(self) -> bool:
+        """Whether the kernel lacks one of our chains or jumps; then the next sync is a full one."""
+        if self._known is None:
+            return True
+        chains, missing = parse_save(await self.kernel.save())
+        lost = missing or any(set(self._known[table]) - set(chains.get(table, {})) for table in self._known)
+        if lost:
+            log.warning("iptables rules of ours are gone, someone flushed the tables: writing them again")
+            self._known = None
+        return bool(lost)
+
+    async def sync(self) -> None:
+        """Brings the kernel to what the table says now."""
+        self._wake.clear()
+        dirty, self._dirty = self._dirty, set()
+        for key in dirty:
+            service = self.table.get(key)
+            self.refused.pop(key, None)
+            if service is None:
+                self._parts.pop(key, None)
+            else:
+                self._parts[key] = render_service(service, self.place)
+        wanted = self._assemble()
+        try:
+            await self._restore(wanted)
+        except KernelError as error:
+            log.error("iptables refused the change, writing all rules again: %s", error)
+            self._known = None
+            await self._restore_without_the_bad()
+        self.synced.set()
+
+    def _assemble(self) -> Ruleset:
+        parts = {key: part for key, part in self._parts.items() if key not in self.refused}
+        return assemble(parts, hairpins(self.table, self.place), self.place)
+
+    async def _restore(self, wanted: Ruleset) -> None:
+        if self._known is None:
+            stale, missing = parse_save(await self.kernel.save())
+            text = render(wanted, missing, stale)
+        else:
+            text = render_change(self._known, wanted)
+        if text:
+            await self.kernel.restore(text)
+        self._known = wanted
+
+    async def _restore_without_the_bad(self) -> None:
+        """Writes everything; when the kernel refuses again, tries each Service alone and leaves the bad ones out."""
+        try:
+            await self._restore(self._assemble())
+            return
+        except KernelError as error:
+            log.error("iptables refused all rules, looking for the Service it refuses: %s", error)
+        for key, part in sorted(self._parts.items()):
+            alone = assemble({key: part}, (), self.place)
+            trial = {"nat": {f"{name}": rules for name, rules in alone["nat"].items() if name in part.chains}}
+            try:
+                await self.kernel.restore(render(trial))
+            except KernelError as error:
+                self.refused[key] = str(error)
+                log.error("service %s/%s is left out: %s", *key, error)
+        await self._restore(self._assemble())

@@ -1,0 +1,126 @@
+"""Names of the cluster and their answers on the wire, parsed back by dnslib."""
+
+import pytest
+from dnslib import DNSRecord
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.dns.answers import Answers, MalformedQueryError, parse, respond
+from agent.dns.forwarding import lifetime, resolvers
+from agent.dns.names import build
+from agent.dns.tables import TableError, load, publish
+from agent.services import Endpoint, Port, Service
+
+PORTS = (("http", "TCP", 8080),)
+SERVICES = [
+    Service("default", "web", cluster_ips=("10.43.1.2",), ports=(Port("http", "TCP", 80),)),
+    Service("default", "six", cluster_ips=("fd00::5",)),
+    Service(
+        "prod",
+        "db",
+        headless=True,
+        endpoints=(
+            Endpoint("10.42.0.5", PORTS, hostname="db-0"),
+            Endpoint("10.42.0.6", PORTS),
+            Endpoint("10.42.0.7", PORTS, ready=False),
+        ),
+    ),
+    Service("default", "out", type="ExternalName", external_name="example.org"),
+]
+ANSWERS = Answers(build(SERVICES, "cluster.local"))
+
+
+def ask(name, kind="A", answers=ANSWERS):
+    question = parse(DNSRecord.question(name, kind).pack())
+    reply = DNSRecord.parse(respond(question, answers.answer(question.name, question.type)))
+    return reply.header.rcode, sorted((str(rr.rname), str(rr.rdata)) for rr in reply.rr), reply
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "rcode", "data"),
+    [
+        ("web.default.svc.cluster.local", "A", 0, ["10.43.1.2"]),
+        ("WEB.Default.svc.cluster.LOCAL", "A", 0, ["10.43.1.2"]),
+        ("web.default.svc.cluster.local", "AAAA", 0, []),
+        ("six.default.svc.cluster.local", "AAAA", 0, ["fd00::5"]),
+        ("db.prod.svc.cluster.local", "A", 0, ["10.42.0.5", "10.42.0.6"]),
+        ("db-0.db.prod.svc.cluster.local", "A", 0, ["10.42.0.5"]),
+        ("_http._tcp.web.default.svc.cluster.local", "SRV", 0, ["0 100 80 web.default.svc.cluster.local."]),
+        ("out.default.svc.cluster.local", "A", 0, ["example.org."]),
+        ("2.1.43.10.in-addr.arpa", "PTR", 0, ["web.default.svc.cluster.local."]),
+        ("10-42-0-9.default.pod.cluster.local", "A", 0, ["10.42.0.9"]),
+        ("dns-version.cluster.local", "TXT", 0, ['"1.1.0"']),
+        ("default.svc.cluster.local", "A", 0, []),
+        ("nope.default.svc.cluster.local", "A", 3, []),
+        ("not-an-address.default.pod.cluster.local", "A", 3, []),
+    ],
+)
+def test_answers(name, kind, rcode, data):
+    got_rcode, records, reply = ask(name, kind)
+    assert got_rcode == rcode
+    assert [text for _, text in records] == data
+    if not data:
+        assert str(reply.auth[0].rdata).startswith("ns.dns.cluster.local.")
+
+
+def test_the_question_keeps_its_case():
+    assert str(ask("WeB.default.svc.cluster.local")[2].q.qname) == "WeB.default.svc.cluster.local."
+
+
+@pytest.mark.parametrize(
+    ("name", "outside"),
+    [("example.org.", True), ("web.default.svc.cluster.local.", False), ("9.9.9.9.in-addr.arpa.", True)],
+)
+def test_what_is_forwarded(name, outside):
+    assert ANSWERS.outside(name) is outside
+
+
+def test_an_answer_too_long_for_udp_is_truncated_unless_the_client_takes_more():
+    many = tuple(Endpoint(f"10.42.0.{i}", PORTS) for i in range(1, 100))
+    answers = Answers(build([Service("d", "many", headless=True, endpoints=many)], "cluster.local"))
+    assert ask("many.d.svc.cluster.local", answers=answers)[2].header.tc == 1
+    query = DNSRecord.question("many.d.svc.cluster.local")
+    query.add_ar(__import__("dnslib").EDNS0(udp_len=4096))
+    question = parse(query.pack())
+    assert len(DNSRecord.parse(respond(question, answers.answer(question.name, 1))).rr) == 99
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_are_a_question_or_malformed(packet):
+    try:
+        question = parse(packet)
+    except MalformedQueryError:
+        return
+    assert question.name.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("texts", "found"),
+    [
+        pytest.param(["nameserver 192.0.2.1\n"], ["192.0.2.1"], id="plain"),
+        pytest.param(["nameserver 127.0.0.53\n", "nameserver 192.0.2.1\n"], ["192.0.2.1"], id="systemd-resolved's stub"),
+        pytest.param(["nameserver 10.43.0.10\nnameserver bad\n"], [], id="our own address would be a loop"),
+        pytest.param([""], [], id="none"),
+    ],
+)
+def test_resolvers(texts, found):
+    assert resolvers(texts, own=("10.43.0.10",)) == found
+
+
+def test_how_long_an_answer_is_kept():
+    query = DNSRecord.question("example.org")
+    reply = query.reply()
+    reply.add_answer(*__import__("dnslib").RR.fromZone("example.org 30 A 192.0.2.1"))
+    assert lifetime(reply.pack()) == 30
+    assert lifetime(b"rubbish") == 0
+
+
+def test_the_table_survives_the_file(tmp_path):
+    publish(tmp_path / "services.json", SERVICES)
+    assert load(tmp_path / "services.json") == SERVICES
+
+
+def test_a_damaged_table_is_named(tmp_path):
+    (tmp_path / "services.json").write_text("[{")
+    with pytest.raises(TableError, match=r"services\.json"):
+        load(tmp_path / "services.json")

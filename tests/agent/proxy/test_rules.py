@@ -1,0 +1,142 @@
+"""Services to iptables text: golden texts, and that a change says only what changed."""
+
+import pytest
+
+from agent.proxy.restoring import parse_save, removal, render, render_change
+from agent.proxy.rules import CHAIN_LENGTH, Place, assemble, chain_name, hairpins, render_service
+from agent.services import Endpoint, Port, Service
+
+PLACE = Place("n1", "10.42.0.0/16", frozenset({"10.43.0.10"}))
+
+
+def endpoint(address, node="n1", **more):
+    return Endpoint(address, (("http", "TCP", 8080),), node=node, **more)
+
+
+def service(name="web", ip="10.43.0.5", endpoints=(), **more):
+    ports = more.pop("ports", (Port("http", "TCP", 80),))
+    return Service("default", name, cluster_ips=(ip,), ports=ports, endpoints=tuple(endpoints), **more)
+
+
+def ruleset(*services):
+    parts = {s.key: render_service(s, PLACE) for s in services}
+    return assemble(parts, hairpins(services, PLACE), PLACE)
+
+
+def nat(*services):
+    return ruleset(*services)["nat"]
+
+
+GOLDEN = """\
+*filter
+:WHERRY-FORWARD - [0:0]
+:WHERRY-REJECT - [0:0]
+-A WHERRY-FORWARD -m mark --mark 0x4000/0x4000 -j ACCEPT
+-A WHERRY-FORWARD -s 10.42.0.0/16 -j ACCEPT
+-A WHERRY-FORWARD -d 10.42.0.0/16 -j ACCEPT
+-A WHERRY-REJECT -d 10.43.0.6/32 -p tcp --dport 80 -j REJECT --reject-with tcp-reset
+COMMIT
+*nat
+:W:default/web:http - [0:0]
+:WHERRY-10.43.0 - [0:0]
+:WHERRY-HAIRPIN - [0:0]
+:WHERRY-NODEPORTS - [0:0]
+:WHERRY-POSTROUTING - [0:0]
+:WHERRY-SERVICES - [0:0]
+:X:default/web:http - [0:0]
+-A W:default/web:http -m statistic --mode random --probability 0.5000000000 -p tcp -j DNAT --to-destination 10.42.0.2:8080
+-A W:default/web:http -p tcp -j DNAT --to-destination 10.42.1.2:8080
+-A WHERRY-10.43.0 ! -s 10.42.0.0/16 -d 10.43.0.5/32 -p tcp --dport 80 -j MARK --set-xmark 0x4000/0x4000
+-A WHERRY-10.43.0 -d 10.43.0.5/32 -p tcp --dport 80 -j W:default/web:http
+-A WHERRY-HAIRPIN -s 10.42.0.2/32 -d 10.42.0.2/32 -j MASQUERADE
+-A WHERRY-NODEPORTS -p tcp --dport 30080 -j X:default/web:http
+-A WHERRY-POSTROUTING -m mark ! --mark 0x4000/0x4000 -m conntrack --ctstate DNAT -s 10.42.0.0/16 -d 10.42.0.0/16 -j WHERRY-HAIRPIN
+-A WHERRY-POSTROUTING -s 10.42.0.0/16 ! -d 10.42.0.0/16 -j MASQUERADE
+-A WHERRY-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN
+-A WHERRY-POSTROUTING -j MARK --set-xmark 0x4000/0x0
+-A WHERRY-POSTROUTING -j MASQUERADE
+-A WHERRY-SERVICES -d 10.43.0.0/24 -j WHERRY-10.43.0
+-A WHERRY-SERVICES -m addrtype --dst-type LOCAL -j WHERRY-NODEPORTS
+-A X:default/web:http -j MARK --set-xmark 0x4000/0x4000
+-A X:default/web:http -j W:default/web:http
+COMMIT
+"""
+
+
+def test_golden_text():
+    web = service(
+        endpoints=[endpoint("10.42.0.2"), endpoint("10.42.1.2", "n2")], ports=(Port("http", "TCP", 80, 30080),), type="NodePort"
+    )
+    assert render(ruleset(service("empty", "10.43.0.6"), web)) == GOLDEN
+
+
+def test_the_order_of_arrival_does_not_matter():
+    services = [service(f"s{i}", f"10.43.{i}.5", [endpoint("10.42.0.2")]) for i in range(5)]
+    assert render(ruleset(*services)) == render(ruleset(*reversed(services)))
+
+
+def test_a_change_names_only_what_changed_and_deletes_what_is_gone():
+    stays = service("a", "10.43.0.5", [endpoint("10.42.0.2")])
+    goes = service("b", "10.43.7.6", [endpoint("10.42.0.3", "n2")])
+    text = render_change(ruleset(stays, goes), ruleset(stays))
+    assert ":W:default/b:http - [0:0]" in text and "-X W:default/b:http" in text and "-X WHERRY-10.43.7" in text
+    assert "default/a" not in text
+    assert render_change(ruleset(stays), ruleset(stays)) == ""
+
+
+def test_an_address_the_node_answers_itself_has_no_rules():
+    part = render_service(service("kube-dns", "10.43.0.10", [endpoint("10.42.0.2")]), PLACE)
+    assert not part.chains and not part.rejects
+
+
+@pytest.mark.parametrize("kind", [{"headless": True}, {"type": "ExternalName", "external_name": "example.org"}])
+def test_headless_and_external_names_have_no_rules(kind):
+    assert not render_service(service(endpoints=[endpoint("10.42.0.2")], **kind), PLACE).chains
+
+
+def test_external_local_uses_only_this_nodes_endpoints_and_keeps_the_source():
+    web = service(
+        endpoints=[endpoint("10.42.0.2"), endpoint("10.42.1.2", "n2")],
+        ports=(Port("http", "TCP", 80, 30080),),
+        external_local=True,
+    )
+    assert nat(web)["X:default/web:http"] == ("-p tcp -j DNAT --to-destination 10.42.0.2:8080",)
+
+
+def test_external_local_without_an_endpoint_here_leaves_the_node_port_alone():
+    web = service(endpoints=[endpoint("10.42.1.2", "n2")], ports=(Port("http", "TCP", 80, 30080),), external_local=True)
+    rules = ruleset(web)
+    assert rules["nat"]["WHERRY-NODEPORTS"] == () and rules["filter"]["WHERRY-REJECT"] == ()
+
+
+def test_source_ranges_let_in_only_whom_they_name():
+    web = service(endpoints=[endpoint("10.42.0.2")], balancer_ips=("192.0.2.7",), source_ranges=("198.51.100.0/24",))
+    rules = ruleset(web)
+    assert rules["nat"]["L:default/web:http"] == ("-s 198.51.100.0/24 -j X:default/web:http",)
+    assert "-d 192.0.2.7/32 -p tcp --dport 80 -j L:default/web:http" in rules["nat"]["WHERRY-SERVICES"]
+    assert "-d 192.0.2.7/32 -p tcp --dport 80 -j DROP" in rules["filter"]["WHERRY-REJECT"]
+
+
+def test_affinity_remembers_the_client():
+    chains = nat(service(endpoints=[endpoint("10.42.0.2")], affinity_seconds=60))
+    first, second = chains["W:default/web:http"]
+    assert "--rcheck --seconds 60 --reap --rsource" in first and second.startswith("-j E:")
+    assert any("--set --rsource" in rule for rules in chains.values() for rule in rules)
+
+
+@pytest.mark.parametrize("name", ["a", "a" * 63, "web-frontend-with-a-long-name"])
+def test_chain_names_fit_and_differ(name):
+    one = chain_name("W", Service("namespace", name), Port("http", "TCP", 80))
+    other = chain_name("W", Service("namespace", name), Port("https", "TCP", 443))
+    assert len(one) <= CHAIN_LENGTH and one != other
+
+
+def test_what_the_kernel_says_of_us():
+    text = "*nat\n:PREROUTING ACCEPT [0:0]\n:WHERRY-SERVICES - [0:0]\n-A PREROUTING -j WHERRY-SERVICES\nCOMMIT\n"
+    chains, missing = parse_save(text)
+    assert chains == {"nat": {"WHERRY-SERVICES": ()}}
+    assert ("nat", "PREROUTING", "-j WHERRY-SERVICES") not in missing
+    assert ("nat", "OUTPUT", "-j WHERRY-SERVICES") in missing
+    assert removal(text) == (
+        "*nat\n:WHERRY-SERVICES - [0:0]\n-D PREROUTING -j WHERRY-SERVICES\n-X WHERRY-SERVICES\nCOMMIT\n"
+    )
