@@ -27,6 +27,7 @@ from kube.certificates import (
     public_pem,
     read_certificate,
 )
+from kube.connections import read_kubeconfig
 from kube.files import write_atomic
 from kube.layout import Layout
 
@@ -137,14 +138,13 @@ def _ensure_kubeconfig(layout: Layout, leaf: Leaf, server: str, now: datetime) -
     path = layout.kubernetes / f"{leaf.path}.conf"
     authority = read_pair(layout, leaf.authority)
     if path.exists():
-        access = kubeconfig.read(path)
-        same = access.server == server and access.ca == authority.certificate
-        present = Pair(access.certificate, access.key)
-        if same and access.certificate and access.key and _is_good(present, authority, leaf.subject, now):
+        access = read_kubeconfig(path)
+        same = access.servers == (server,) and access.ca_data.encode() == authority.certificate
+        present = Pair(access.cert_data, access.key_data)
+        if same and present.certificate and present.key and _is_good(present, authority, leaf.subject, now):
             return []
     pair = issue(authority, leaf.subject, now, server=False, client=True)
-    access = kubeconfig.Access(server, authority.certificate, pair.certificate, pair.key)
-    kubeconfig.write(path, access, leaf.subject.common_name.removeprefix("system:"))
+    kubeconfig.write(path, server, authority.certificate, pair, leaf.subject.common_name.removeprefix("system:"))
     return [path]
 
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kube import kubeconfig
 from kube.certificates import (
     LEAF_DAYS,
     Subject,
@@ -17,6 +16,7 @@ from kube.certificates import (
     read_csr,
     sign_csr,
 )
+from kube.connections import read_kubeconfig
 from kube.layout import Layout
 from kube.pki import Names, cluster_id, ensure_master_pki, read_pair
 
@@ -74,9 +74,9 @@ def test_etcd_has_an_authority_of_its_own(layout):
 
 
 def test_admin_conf_is_a_whole_kubeconfig_in_the_masters_group(layout):
-    access = kubeconfig.read(layout.admin_conf)
-    facts = read_certificate(access.certificate)
-    assert (access.server, facts.common_name, facts.organizations) == (
+    access = read_kubeconfig(layout.admin_conf)
+    facts = read_certificate(access.cert_data)
+    assert (access.servers[0], facts.common_name, facts.organizations) == (
         "https://127.0.0.1:6443", "kubernetes-admin", ("system:masters",)
     )  # fmt: skip
 
@@ -128,22 +128,3 @@ def test_the_cluster_id_follows_the_authority(layout, tmp_path):
     ensure_master_pki(other, Names(), NOW)
     assert len(cluster_id(layout)) == 16
     assert cluster_id(layout) != cluster_id(other)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("- a", "not a kubeconfig"),
-        ("a: [", "not YAML"),
-        ("current-context: x", "contexts: no entry named 'x'"),
-        (kubeconfig.render(kubeconfig.Access(""), "u"), "has no server"),
-        (
-            kubeconfig.render(kubeconfig.Access("s"), "u").replace("client-key-data:", "exec: {}"),
-            "exec is not supported",
-        ),
-    ],
-)
-def test_a_kubeconfig_that_cannot_be_used_says_why(tmp_path, text, said):
-    (tmp_path / "conf").write_text(text)
-    with pytest.raises(kubeconfig.KubeconfigError, match=said):
-        kubeconfig.read(tmp_path / "conf")
