@@ -25,7 +25,7 @@ class KernelError(Exception):
 
 class Kernel(Protocol):
     async def save(self) -> str: ...
-    async def restore(self, text: str) -> None: ...
+    async def restore(self, text: str, *, test: bool = False) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,12 @@ class Iptables:
         """nat and filter, as `iptables-save` prints them."""
         return "".join([await self._run(("save", "-t", table)) for table in ("filter", "nat")])
 
-    async def restore(self, text: str) -> None:
-        """One transaction a table, chains that the text does not name left alone.  KernelError names the line refused."""
-        await self._run(("restore", "--noflush", "-w", _LOCK_SECONDS), text)
+    async def restore(self, text: str, *, test: bool = False) -> None:
+        """One transaction a table, chains that the text does not name left alone.  KernelError names the line refused.
+
+        `test` has the text read and built, and nothing changed.
+        """
+        await self._run(("restore", "--noflush", "-w", _LOCK_SECONDS, *(["--test"] if test else [])), text)
 
     async def _run(self, words: tuple[str, ...], text: str = "") -> str:
         program, *arguments = words

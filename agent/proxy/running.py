@@ -113,10 +113,8 @@ class Proxy:
         except KernelError as error:
             log.error("iptables refused all rules, looking for the Service it refuses: %s", error)
         for key, part in sorted(self._parts.items()):
-            alone = assemble({key: part}, (), self.place)
-            trial = {"nat": {f"{name}": rules for name, rules in alone["nat"].items() if name in part.chains}}
             try:
-                await self.kernel.restore(render(trial))
+                await self.kernel.restore(render(assemble({key: part}, (), self.place)), test=True)
             except KernelError as error:
                 self.refused[key] = str(error)
                 log.error("service %s/%s is left out: %s", *key, error)

@@ -98,7 +98,9 @@ def test_any_bytes_are_a_question_or_malformed(packet):
     ("texts", "found"),
     [
         pytest.param(["nameserver 192.0.2.1\n"], ["192.0.2.1"], id="plain"),
-        pytest.param(["nameserver 127.0.0.53\n", "nameserver 192.0.2.1\n"], ["192.0.2.1"], id="systemd-resolved's stub"),
+        pytest.param(
+            ["nameserver 127.0.0.53\n", "nameserver 192.0.2.1\n"], ["192.0.2.1"], id="systemd-resolved's stub"
+        ),
         pytest.param(["nameserver 10.43.0.10\nnameserver bad\n"], [], id="our own address would be a loop"),
         pytest.param([""], [], id="none"),
     ],

@@ -65,7 +65,9 @@ COMMIT
 
 def test_golden_text():
     web = service(
-        endpoints=[endpoint("10.42.0.2"), endpoint("10.42.1.2", "n2")], ports=(Port("http", "TCP", 80, 30080),), type="NodePort"
+        endpoints=[endpoint("10.42.0.2"), endpoint("10.42.1.2", "n2")],
+        ports=(Port("http", "TCP", 80, 30080),),
+        type="NodePort",
     )
     assert render(ruleset(service("empty", "10.43.0.6"), web)) == GOLDEN
 

@@ -1,0 +1,153 @@
+"""Services on a real kernel: packets through a cluster address, a node port, back to oneself, and after a flush."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from agent.network.running import turn_on_switches
+from agent.proxy.kernel import Backend, Iptables, KernelError
+from agent.proxy.restoring import removal
+from agent.proxy.rules import Place
+from agent.proxy.running import Proxy
+from agent.services import SERVICE_LABEL, ServiceTable
+
+CLONE_NEWNET = 0x40000000
+
+
+def inside(node, work):
+    """Runs the coroutine function `work` in a thread that lives in the node's network namespace."""
+    outcome = []
+
+    def body():
+        libc = ctypes.CDLL(None, use_errno=True)
+        with Path(f"/run/netns/{node.name}").open() as namespace:
+            if libc.setns(namespace.fileno(), CLONE_NEWNET):
+                outcome.append(OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno())))
+                return
+        try:
+            outcome.append(asyncio.run(work()))
+        except BaseException as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    thread.join(50)
+    if isinstance(outcome[0], BaseException):
+        raise outcome[0]
+    return outcome[0]
+
+
+def service(name="web", address="10.43.0.5", port=80, **spec):
+    ports = [
+        {"name": "http", "port": port, "protocol": "TCP"}
+        | ({"nodePort": 30080} if spec.get("type") == "NodePort" else {})
+    ]
+    return {
+        "metadata": {"namespace": "default", "name": name},
+        "spec": {"clusterIP": address, "clusterIPs": [address], "ports": ports} | spec,
+    }
+
+
+def piece(addresses, name="web"):
+    return {
+        "metadata": {"namespace": "default", "name": f"{name}-1", "labels": {SERVICE_LABEL: name}},
+        "addressType": "IPv4",
+        "ports": [{"name": "http", "protocol": "TCP", "port": 8080}],
+        "endpoints": [{"addresses": [a], "nodeName": "n1", "conditions": {"ready": True}} for a in addresses],
+    }
+
+
+@pytest.fixture(params=list(Backend))
+def proxy(request, node):
+    made = Proxy(ServiceTable(), Iptables(request.param), Place("n1", "10.42.0.0/16"), time.monotonic)
+    inside(node, _switches)
+    yield made
+
+    async def clean():
+        await made.kernel.restore(removal(await made.kernel.save()))
+        assert "WHERRY" not in await made.kernel.save()
+
+    inside(node, clean)
+
+
+async def _switches():
+    turn_on_switches()
+
+
+def program(node, proxy, *changes):
+    for keys in changes:
+        proxy.changed(keys)
+    inside(node, proxy.sync)
+
+
+def fetch(node, pod, url):
+    return node.pod(pod, "curl", "-sS", "--max-time", "5", url)
+
+
+def test_a_cluster_address_reaches_every_endpoint_and_keeps_the_source(node, proxy):
+    table = proxy.table
+    program(
+        node,
+        proxy,
+        table.apply_service("ADDED", service()),
+        table.apply_slice("ADDED", piece(["10.42.0.2", "10.42.0.3"])),
+    )
+    answers = {fetch(node, "a", "http://10.43.0.5/") for _ in range(40)}
+    assert "pod-b 10.42.0.2" in answers
+    assert any(answer.startswith("pod-a ") for answer in answers), "a pod reaches itself through its Service"
+
+
+def test_node_port_and_no_endpoint(node, proxy):
+    table = proxy.table
+    program(
+        node,
+        proxy,
+        table.apply_service("ADDED", service(type="NodePort")),
+        table.apply_slice("ADDED", piece(["10.42.0.3"])),
+    )
+    assert fetch(node, "a", "http://10.42.0.1:30080/").startswith("pod-b ")
+    program(node, proxy, table.apply_slice("MODIFIED", piece([])))
+    started = time.monotonic()
+    with pytest.raises(Exception, match="exit status 7"):
+        fetch(node, "a", "http://10.43.0.5/")
+    assert time.monotonic() - started < 4, "refused at once, not dropped"
+
+
+def test_flushed_tables_are_noticed_and_mended(node, proxy):
+    table = proxy.table
+    program(node, proxy, table.apply_service("ADDED", service()), table.apply_slice("ADDED", piece(["10.42.0.3"])))
+    node.exec(f"iptables-{proxy.kernel.backend}", "-t", "nat", "-F")
+    node.exec(f"iptables-{proxy.kernel.backend}", "-t", "nat", "-X")
+    assert inside(node, proxy._lost)
+    inside(node, proxy.sync)
+    assert fetch(node, "a", "http://10.43.0.5/") == "pod-b 10.42.0.2"
+
+
+def test_a_service_the_kernel_refuses_does_not_stop_the_others(node, proxy):
+    table = proxy.table
+    bad = service("bad", "10.43.0.6", port=99999)
+    program(
+        node,
+        proxy,
+        table.apply_service("ADDED", bad),
+        table.apply_slice("ADDED", piece(["10.42.0.3"], "bad")),
+        table.apply_service("ADDED", service()),
+        table.apply_slice("ADDED", piece(["10.42.0.3"])),
+    )
+    assert fetch(node, "a", "http://10.43.0.5/") == "pod-b 10.42.0.2"
+    assert list(proxy.refused) == [("default", "bad")]
+
+
+def test_a_refusal_names_the_line(node, proxy):
+    async def restore():
+        with contextlib.suppress(AssertionError):
+            await proxy.kernel.restore("*nat\n:WHERRY-X - [0:0]\n-A WHERRY-X -j NOWHERE-AT-ALL\nCOMMIT\n")
+
+    with pytest.raises(KernelError, match=r"NOWHERE-AT-ALL|COMMIT"):
+        inside(node, restore)
