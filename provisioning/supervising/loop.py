@@ -40,8 +40,8 @@ class Supervisor:
         for name, service in found.items():
             self.children.setdefault(name, Child(service)).service = service
         for name, child in self.children.items():
+            child.wanted = (child.wanted or child.removed) and name in found
             child.removed = name not in found
-            child.wanted = child.wanted and not child.removed
         self.forget()
 
     def forget(self) -> None:

@@ -1,0 +1,211 @@
+"""A virtual node's life: create, start, kill (pull the plug), destroy.  Each can be repeated, also after an interruption."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kube.layout import Layout
+from provisioning.supervising.services import Service
+from provisioning.virtual.cgroups import doors, make_group, remove_group
+from provisioning.virtual.filling import files, fill, make_folder, make_key
+from provisioning.virtual.network import (
+    Network,
+    apply_batch,
+    cable_batch,
+    choose_address,
+    inside_batch,
+    link_exists,
+    link_name,
+    remove_link,
+)
+from provisioning.virtual.records import Enrolment, Places, Process, Record, Size, load, save, tag
+
+NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+DEATH_SECONDS = 20.0
+ENTER = 'while [ "$1" != --target ]; do echo 0 > "$1"; shift; done; exec nsenter "$@"'
+"""A shell's way into a node's cgroups (the first arguments), then its namespaces."""
+
+
+def master_key(layout: Layout) -> Path:
+    """The master's private SSH key, made on first use; its public half lies beside it."""
+    path = layout.state / "ssh/id_ed25519"
+    make_key(path, "wherry-master")
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualNode:
+    """One virtual node of a cluster's root."""
+
+    layout: Layout
+    record: Record
+
+    @staticmethod
+    def create(
+        layout: Layout,
+        network: Network,
+        name: str,
+        size: Size | None = None,
+        address: str = "",
+        services: Sequence[Service] = (),
+    ) -> VirtualNode:
+        """Make a node, or return the one of this name; the master's SSH key is authorised for its root.
+
+        `services` are kept running beside sshd from its first start on (the announcer, say).
+        """
+        if not NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is not a name for a node: a-z, 0-9 and -, 63 at most")
+        if known := VirtualNode.find(layout, name):
+            return known
+        size = size or Size()
+        places = Places.of(layout, name)
+        shutil.rmtree(places.folder, ignore_errors=True)
+        for folder in (places.upper, places.work, places.tree, places.disk):
+            folder.mkdir(parents=True)
+        key = make_folder(places.upper, Path("etc/ssh")) / "ssh_host_ed25519_key"
+        record = Record(
+            name=name,
+            address=address or choose_address(network.subnet, [node.record.address for node in all_nodes(layout)]),
+            prefix=network.prefix,
+            gateway=network.gateway,
+            bridge=network.bridge,
+            memory=size.memory,
+            cpus=size.cpus,
+            machine_id=uuid.uuid4().hex,
+            host_key=make_key(key, f"root@{name}"),
+        )
+        public = master_key(layout).with_suffix(".pub").read_text().strip()
+        fill(places, files(record, (public,), tuple(services)))
+        save(places.record, record)
+        return VirtualNode(layout, record)
+
+    @staticmethod
+    def find(layout: Layout, name: str) -> VirtualNode | None:
+        """The node of this name, if there is one."""
+        row = load(Places.of(layout, name).record)
+        return VirtualNode(layout, Record(**row)) if row else None
+
+    @property
+    def places(self) -> Places:
+        return Places.of(self.layout, self.record.name)
+
+    @property
+    def group(self) -> str:
+        return f"wherry/{tag(self.layout)}/{self.record.name}"
+
+    @property
+    def enrolment(self) -> Enrolment:
+        return Enrolment(self.record.name, self.record.host_key)
+
+    @property
+    def process(self) -> Process | None:
+        """The node's running PID 1, as the host sees it; None when the node is off."""
+        row = load(self.places.process)
+        process = Process(**row) if row else None
+        return process if process and process.alive else None
+
+    def start(self) -> bool:
+        """Switch the node on; False where it runs already."""
+        if self.process:
+            return False
+        self._sweep()
+        make_group(self.group, Size(self.record.memory, self.record.cpus))
+        order = {
+            "name": self.record.name,
+            "folder": str(self.places.folder),
+            "hidden": str(self.layout.root.absolute()),
+            "group": self.group,
+            "ip": inside_batch(self.record),
+        }
+        launch(order, self)
+        return True
+
+    def kill(self) -> bool:
+        """Pull the plug: every process of the node ends at once, its disk stays; False where it was off."""
+        process = self.process
+        if process:
+            end_process(process)
+        self._sweep()
+        return process is not None
+
+    def destroy(self) -> None:
+        """Leave nothing of the node."""
+        self.kill()
+        shutil.rmtree(self.places.folder)
+
+    def run(self, argv: Sequence[str], check: bool = True, seconds: float = 60.0) -> subprocess.CompletedProcess[str]:
+        """Run a command on the node as root, as at its console."""
+        process = self.process
+        if not process:
+            raise ValueError(f"{self.record.name} is off")
+        entered = [*map(str, doors(self.group)), "--target", str(process.pid), "--all", "--", *argv]
+        return subprocess.run(
+            ["sh", "-c", ENTER, "sh", *entered], capture_output=True, text=True, check=check, timeout=seconds
+        )
+
+    def _sweep(self) -> None:
+        """Clear what a dead node leaves on the host: cable, cgroup, record of its process."""
+        link = link_name(self.record.bridge, self.record.name)
+        if link_exists(link):
+            remove_link(link)
+        remove_group(self.group)
+        self.places.process.unlink(missing_ok=True)
+
+
+def all_nodes(layout: Layout) -> list[VirtualNode]:
+    """Every node of this root, sorted by name."""
+    found = sorted((layout.state / "virtual").glob("*/node.json"))
+    return [VirtualNode(layout, Record(**json.loads(path.read_text()))) for path in found]
+
+
+def launch(order: dict[str, str], node: VirtualNode) -> None:
+    """Hold the two conversations of `launching`: its pid, then the cable."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "provisioning.virtual.launching"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as launcher:
+        assert launcher.stdin and launcher.stdout and launcher.stderr
+        launcher.stdin.write(json.dumps(order) + "\n")
+        launcher.stdin.flush()
+        pid = launcher.stdout.readline().strip()
+        process = Process.of(int(pid)) if pid else None
+        if process:
+            save(node.places.process, process)
+        if not process or launcher.stdout.readline() != "mounted\n":
+            raise ValueError(f"{node.record.name} did not start: {launcher.stderr.read().strip()}")
+        apply_batch(cable_batch(node.record, process.pid))
+        launcher.stdin.write("go\n")
+        launcher.stdin.flush()
+        trouble = launcher.stderr.read().strip()
+    if trouble or not process.alive:
+        raise ValueError(f"{node.record.name} did not start: {trouble}")
+
+
+def end_process(process: Process) -> None:
+    """Kill a node's PID 1 and wait until the kernel has ended all of its namespace."""
+    try:
+        handle = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return
+    try:
+        if process.alive:
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+        if not select.select([handle], [], [], DEATH_SECONDS)[0]:
+            raise ValueError(f"process {process.pid} does not end")
+    finally:
+        os.close(handle)
