@@ -1,0 +1,167 @@
+"""The node's own loop: registers the Node, renews its Lease each 10 s, and writes its status when something changed.
+
+A status without news is written each 5 minutes; the Lease alone says that the node lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+
+from agent.node.capacity import Capacity, LoadMeter
+from agent.node.objects import Health, Identity, Object, conditions, lease, new_node, status
+from kube import times
+from kube.client import Client
+from kube.errors import ApiError
+from kube.kinds import Kind, by_kind
+
+log = logging.getLogger(__name__)
+
+RENEW_SECONDS = 10.0
+STATUS_SECONDS = 300.0
+LOOK_SECONDS = 1.0  # how soon a changed condition is seen
+RETRY_SECONDS = 2.0
+LINK_FAILURES = (ApiError, aiohttp.ClientError, OSError, TimeoutError)
+
+
+def _kind(api_version: str, kind: str) -> Kind:
+    found = by_kind(api_version, kind)
+    assert found is not None
+    return found
+
+
+NODE = _kind("v1", "Node")
+LEASE = _kind("coordination.k8s.io/v1", "Lease")
+
+
+@dataclass
+class NodeKeeper:
+    """`health` looks at the machine; `info` and `images` fill nodeInfo and the images of the status."""
+
+    client: Client
+    identity: Identity
+    capacity: Capacity
+    meter: LoadMeter
+    health: Callable[[], Awaitable[Health]]
+    info: Callable[[], Awaitable[dict[str, str]]]
+    images: Callable[[], Awaitable[list[Object]]]
+    clock: Callable[[], float]
+    registered: asyncio.Event = field(default_factory=asyncio.Event)
+    _node: Object | None = None
+    _lease: Object | None = None
+    _conditions: list[Object] = field(default_factory=list)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def changed(self) -> None:
+        """Something that the status tells may have changed: look now."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        await self._register()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._renew_forever())
+            tasks.create_task(self._report_forever())
+
+    async def _register(self) -> None:
+        """Until the API has this node's object; labels of this machine that it lacks are added."""
+        while True:
+            try:
+                self._node = await self._ensure_node()
+                self.registered.set()
+                return
+            except LINK_FAILURES as error:
+                log.warning("cannot register node=%s yet: %s", self.identity.name, error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _ensure_node(self) -> Object:
+        wanted = new_node(self.identity)
+        try:
+            present = await self.client.get(NODE, "", self.identity.name)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            log.info("registering node=%s", self.identity.name)
+            return await self.client.create(NODE, "", wanted)
+        labels = wanted["metadata"]["labels"]
+        if labels.items() <= (present["metadata"].get("labels") or {}).items():
+            return present
+        return await self.client.patch(NODE, "", self.identity.name, {"metadata": {"labels": labels}})
+
+    async def _renew_forever(self) -> None:
+        while True:
+            delay = RENEW_SECONDS
+            try:
+                await self._renew()
+            except LINK_FAILURES as error:
+                log.warning("lease not renewed: %s", error)
+                self._lease = None
+                delay = RETRY_SECONDS
+            await asyncio.sleep(delay)
+
+    async def _renew(self) -> None:
+        name, now = self.identity.name, times.micro_now()
+        if self._lease is None:
+            self._lease = await self._present_lease()
+        wanted = lease(name, self.meter.read(), now, self._node, self._lease)
+        if self._lease is None:
+            self._lease = await self.client.create(LEASE, "kube-node-lease", wanted)
+        else:
+            self._lease = await self.client.update(LEASE, "kube-node-lease", wanted)
+
+    async def _present_lease(self) -> Object | None:
+        try:
+            return await self.client.get(LEASE, "kube-node-lease", self.identity.name)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return None
+
+    async def _report_forever(self) -> None:
+        """Looks each second; writes when a condition changed, when woken, and each 5 minutes."""
+        written = -STATUS_SECONDS
+        while True:
+            woken = self._wake.is_set()
+            self._wake.clear()
+            try:
+                health = await self.health()
+                if woken or self.clock() - written >= STATUS_SECONDS or self._differs(health):
+                    await self._report(health)
+                    written = self.clock()
+            except LINK_FAILURES as error:
+                written = -STATUS_SECONDS
+                await self._after_failure(error)
+            await self._pause()
+
+    async def _after_failure(self, error: BaseException) -> None:
+        log.warning("node status not written: %s", error)
+        if isinstance(error, ApiError) and error.status == 404:
+            await self._register()  # someone deleted the Node; a node that lives comes back
+
+    async def _pause(self) -> None:
+        try:
+            await asyncio.wait_for(self._wake.wait(), LOOK_SECONDS)
+        except TimeoutError:
+            return
+
+    def _differs(self, health: Health) -> bool:
+        def essence(rows: list[Object]) -> list[tuple[Any, ...]]:
+            return [(row["type"], row["status"], row["message"]) for row in rows]
+
+        return essence(conditions(health, self._conditions, times.now())) != essence(self._conditions)
+
+    async def _report(self, health: Health) -> None:
+        """A strategic merge: conditions, addresses and images are merged by their keys, others' conditions stay."""
+        if not self._conditions:
+            present = await self.client.get(NODE, "", self.identity.name)
+            self._conditions = (present.get("status") or {}).get("conditions") or []
+        rows = conditions(health, self._conditions, times.now())
+        info, images = await self.info(), await self.images()
+        body = {"status": status(self.identity, self.capacity, info, images, rows)}
+        self._node = await self.client.patch(NODE, "", self.identity.name, body, type="strategic", subresource="status")
+        self._conditions = rows
