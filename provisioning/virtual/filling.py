@@ -20,7 +20,6 @@ BARE = (
     "root",
     "var/lib/cni",
     "var/lib/kubelet",
-    "var/lib/wherry",
     "var/log/wherry",
     "var/log/pods",
     "var/log/containers",

@@ -27,6 +27,8 @@ DEVICES = {
     "fuse": (10, 229, 0o666),
     "net/tun": (10, 200, 0o666),
 }
+ON_DISK = ("var/lib/containerd", "var/lib/wherry")
+"""Folders that come from the real disk: containerd's overlays cannot have their upper folders on another overlay."""
 LINKS = {
     "ptmx": "pts/ptmx",
     "fd": "/proc/self/fd",
@@ -93,7 +95,10 @@ def mount_tree(folder: Path, hidden: Path, found: list[Hierarchy], aliases: dict
     for name, target in aliases.items():
         (tree / "sys/fs/cgroup" / name).symlink_to(target)
     make_devices(tree / "dev")
-    mount(Mount(str(folder / "disk"), "var/lib/containerd", "", MS_BIND), tree)
+    for part in ON_DISK:
+        source = folder / "disk" / Path(part).name
+        source.mkdir(exist_ok=True)
+        mount(Mount(str(source), part, "", MS_BIND), tree)
     change_root(tree)
 
 

@@ -91,7 +91,7 @@ class Places:
 
     @property
     def disk(self) -> Path:
-        """The part that must not lie on an overlay: containerd's root."""
+        """The parts that must not lie on an overlay: containerd's root, and ours."""
         return self.folder / "disk"
 
     @property

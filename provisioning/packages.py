@@ -1,0 +1,54 @@
+"""The Debian packages that machines need: `packaging/debian-packages.txt` is the list, this table is what ships with us.
+
+The two are the same (a test compares them): set-up reads the file before there is a Python environment, joining reads
+the table where there is no checkout.  Debian's `etcd-server` is not among them: its package starts an etcd that listens
+in clear text under systemd, so where a machine has it, its unit must be masked before.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable
+
+NODE = (
+    "containerd",
+    "runc",
+    "containernetworking-plugins",
+    "iptables",
+    "ipset",
+    "iproute2",
+    "conntrack",
+    "ethtool",
+    "kmod",
+    "procps",
+    "openssh-server",
+    "python3",
+    "python3-venv",
+)
+MASTER = ("openssh-client", "busybox-static", "ca-certificates")
+TEST = ("etcd-client", "socat")
+SCOPES = {"node": NODE, "master": MASTER, "test": TEST}
+
+QUERY = ("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\\n")
+
+
+def parse_list(text: str) -> dict[str, tuple[str, ...]]:
+    """Scope to packages, from lines `scope package`; what follows # is a comment."""
+    rows = [line.partition("#")[0].split() for line in text.splitlines()]
+    found: dict[str, tuple[str, ...]] = {}
+    for scope, package in (row for row in rows if row):
+        found[scope] = (*found.get(scope, ()), package)
+    return found
+
+
+def missing(wanted: Iterable[str], answer: str) -> list[str]:
+    """The wanted packages that `QUERY`'s answer does not call installed."""
+    installed = {line.split()[0] for line in answer.splitlines() if line.endswith(" installed")}
+    return [package for package in wanted if package not in installed]
+
+
+def missing_here(wanted: Iterable[str]) -> list[str]:
+    """The wanted packages that this machine lacks; dpkg-query's exit code only repeats that some are unknown."""
+    names = tuple(wanted)
+    answer = subprocess.run((*QUERY, *names), capture_output=True, text=True, check=False)
+    return missing(names, answer.stdout)
