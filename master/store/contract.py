@@ -38,6 +38,22 @@ class StoreUnavailableError(Exception):
     """The write was not made: disk full, read-only file system, store closed, etcd without quorum.  The text says which."""
 
 
+class StoreFileError(Exception):
+    """The store cannot be opened: in use, of another program, of a newer schema.  Nothing was changed; the text says which."""
+
+
+class DamagedError(Exception):
+    """A row on disk is not what was written; the text names its key and revision."""
+
+
+class InvalidTxnError(ValueError):
+    """The txn was not made: it changes one key twice, or keeps the value or lease of a key that does not exist."""
+
+
+class LeaseExistsError(Exception):
+    """The lease id asked for is taken."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyValue:
     key: bytes
@@ -156,11 +172,31 @@ class Event:
 class Watch(Protocol):
     """An open watch: `async for revision, events in watch`; all events of one revision come together, in order.
 
-    Ends with CompactedError, SlowWatcherError or StoreUnavailableError.  An empty events list is a progress mark.
+    Ends with CompactedError, SlowWatcherError or StoreUnavailableError.  An empty events list is a progress mark: all
+    events up to its revision came before it.  Marks come when `progress` asks, behind what is already queued.
     """
 
     def __aiter__(self) -> AsyncIterator[tuple[int, list[Event]]]: ...
+    def progress(self) -> None: ...
     async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseInfo:
+    """`ttl` as granted and `remaining`, in seconds; `keys` attached, sorted."""
+
+    lease: int
+    ttl: int
+    remaining: int
+    keys: list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatus:
+    """Bytes on disk and how many of them hold rows; both 0 where nothing is on disk."""
+
+    size: int
+    in_use: int
 
 
 class Store(Protocol):
@@ -177,19 +213,36 @@ class Store(Protocol):
     async def txn(self, txn: Txn) -> TxnResult: ...
 
     async def watch(self, key: bytes, end: bytes | None = None, from_revision: int = 0, *, queue: int = 1000) -> Watch:
-        """From `from_revision` (inclusive; 0: from the next write on) without gap or repeat."""
+        """From `from_revision` (inclusive; 0: from the next write on) without gap or repeat.
+
+        Raises CompactedError when that revision is already gone.  `queue` bounds the revisions waiting to be read.
+        """
         ...
 
-    async def compact(self, revision: int) -> None: ...
+    async def compact(self, revision: int) -> None:
+        """Forgets what was superseded before `revision`; `revision` itself can still be read and watched."""
+        ...
 
     async def lease_grant(self, ttl: int, lease: int = 0) -> int:
         """`ttl` in seconds; lease 0 lets the store choose the id."""
         ...
 
-    async def lease_revoke(self, lease: int) -> None: ...
+    async def lease_revoke(self, lease: int) -> None:
+        """Deletes its keys, all in one revision, and forgets it."""
+        ...
 
     async def lease_keepalive(self, lease: int) -> int:
         """Returns the ttl in seconds."""
+        ...
+
+    async def lease_info(self, lease: int) -> LeaseInfo: ...
+
+    async def leases(self) -> list[int]: ...
+
+    async def status(self) -> StoreStatus: ...
+
+    async def defragment(self) -> None:
+        """Gives the space that compaction freed back to the file system."""
         ...
 
     async def close(self) -> None: ...

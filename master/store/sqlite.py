@@ -1,0 +1,166 @@
+"""The store on SQLite: one append-only table in WAL mode, each batch one transaction and one fsync.
+
+How it works: rows are inserted on the event loop's thread, which only touches SQLite's page cache; the commit, with its
+write and fsync, runs in a thread of its own, as one call that does not hold Python's lock.  A second connection reads
+what is committed and never waits for a write.  Keys and revisions are held in memory (`index.py`), values are not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import apsw
+import orjson
+
+from master.store.clocks import Clock
+from master.store.contract import DamagedError, StoreFileError, StoreStatus, StoreUnavailableError
+from master.store.engine import LogStore
+from master.store.index import Version, revision_of
+from master.store.log import Batch, Loaded, Row
+from master.store.retention import Retention
+from master.store.sqlite_files import PAGE_SIZE, FileLock, check_file, connect_reader, connect_writer, create_file
+from master.store.threads import WorkThread
+
+INSERT = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?)"
+SELECT = "SELECT number, key, value, create_revision, version, lease, checksum FROM log"
+ONE_ROW = f"{SELECT} WHERE number = ?"
+ROWS = f"{SELECT} WHERE number >= ? AND number < ? ORDER BY number LIMIT ?"
+VERSIONS = "SELECT key, number, create_revision, version, lease FROM log ORDER BY number"
+PURGE = "DELETE FROM log WHERE number IN (SELECT value FROM json_each(?))"
+MARK_COMPACTED = "INSERT OR REPLACE INTO marks VALUES ('compacted', ?)"
+
+# Free pages are given back when there are more of them than pages in use: new rows fill them otherwise.
+VACUUM_FROM = 256
+VACUUM_PAGES = 256
+
+
+class SqliteLog:
+    def __init__(self, path: Path, quota: int | None = None) -> None:
+        self._path = path
+        self._lock = FileLock(path.with_name(path.name + ".lock"))
+        try:
+            if path.exists() and path.stat().st_size:
+                check_file(path)
+            else:
+                create_file(path)
+            self._writer = connect_writer(path, quota)
+            self._reader = connect_reader(path)
+        except apsw.Error as error:
+            self._lock.release()
+            raise StoreFileError(f"store {path} cannot be opened: {error}") from error
+        except BaseException:
+            self._lock.release()
+            raise
+        self._thread = WorkThread("store-writer")
+        self._turn = asyncio.Lock()
+
+    def load(self) -> Loaded:
+        versions = [(key, Version(*version)) for key, *version in self._reader.execute(VERSIONS)]
+        leases = dict(self._reader.execute("SELECT lease, ttl FROM leases"))
+        compacted = self._reader.execute("SELECT revision FROM marks WHERE name = 'compacted'").get
+        return Loaded(versions, leases, compacted or 0)
+
+    async def commit(self, batch: Batch) -> None:
+        async with self._turn:
+            try:
+                self._insert(batch)
+                await self._thread.run(self._finish, batch)
+            except apsw.Error as error:
+                await self._thread.run(self._roll_back)
+                raise StoreUnavailableError(f"store {self._path}: {error}") from error
+
+    def _insert(self, batch: Batch) -> None:
+        writer = self._writer
+        writer.execute("BEGIN IMMEDIATE")
+        writer.executemany(INSERT, map(_columns, batch.rows))
+        if batch.granted:
+            writer.executemany("INSERT INTO leases VALUES (?, ?)", batch.granted.items())
+        if batch.revoked:
+            writer.executemany("DELETE FROM leases WHERE lease = ?", ((lease,) for lease in batch.revoked))
+        if batch.compact_revision:
+            writer.execute(MARK_COMPACTED, (batch.compact_revision,))
+
+    def _finish(self, batch: Batch) -> None:
+        if batch.purged:
+            self._writer.execute(PURGE, (orjson.dumps(batch.purged).decode(),))
+            free, pages = self._writer.pragma("freelist_count"), self._writer.pragma("page_count")
+            if free > VACUUM_FROM and free > pages // 2:
+                self._writer.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+        self._writer.execute("COMMIT")
+
+    def _roll_back(self) -> None:
+        if self._writer.in_transaction:
+            self._writer.execute("ROLLBACK")
+
+    def value(self, key: bytes, number: int) -> bytes:
+        try:
+            found = self._reader.execute(ONE_ROW, (number,)).fetchall()
+        except apsw.Error as error:
+            raise DamagedError(f"key {key!r} at revision {revision_of(number)}: {error}") from error
+        if not found:
+            raise DamagedError(f"key {key!r} at revision {revision_of(number)}: its row is missing")
+        return _checked(found[0]).value
+
+    def rows(self, first: int, end: int, limit: int) -> list[Row]:
+        try:
+            return [_checked(columns) for columns in self._reader.execute(ROWS, (first, end, limit))]
+        except apsw.Error as error:
+            raise DamagedError(f"log from revision {revision_of(first)} on: {error}") from error
+
+    def status(self) -> StoreStatus:
+        pages, free = self._reader.pragma("page_count"), self._reader.pragma("freelist_count")
+        return StoreStatus(pages * PAGE_SIZE, (pages - free) * PAGE_SIZE)
+
+    async def defragment(self) -> None:
+        async with self._turn:
+            try:
+                await self._thread.run(self._vacuum)
+            except apsw.Error as error:
+                raise StoreUnavailableError(f"store {self._path}: {error}") from error
+
+    def _vacuum(self) -> None:
+        self._writer.execute("PRAGMA incremental_vacuum").fetchall()
+        self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+
+    async def close(self) -> None:
+        async with self._turn:
+            self._thread.stop()
+            self._reader.close()
+            self._writer.close()
+            self._lock.release()
+
+
+def _columns(row: Row) -> tuple[int, bytes, int, int, int, int, bytes]:
+    number, key, value, created, version, lease = row
+    return number, key, created, version, lease, _checksum(row), value
+
+
+def _checksum(row: Row) -> int:
+    head = struct.pack(">qqqq", row.number, row.create_revision, row.version, row.lease)
+    return zlib.crc32(row.value, zlib.crc32(row.key, zlib.crc32(head)))
+
+
+def _checked(columns: tuple[Any, ...]) -> Row:
+    *stored, checksum = columns
+    row = Row(*stored)
+    if _checksum(row) != checksum:
+        raise DamagedError(f"key {row.key!r} at revision {revision_of(row.number)}: the checksum is wrong")
+    return row
+
+
+class SqliteStore(LogStore):
+    @classmethod
+    def open(
+        cls,
+        path: Path | str,
+        *,
+        clock: Clock | None = None,
+        retention: Retention | None = None,
+        quota: int | None = None,
+    ) -> SqliteStore:
+        """Makes the file when there is none; its folder exists.  Raises StoreFileError."""
+        return cls(SqliteLog(Path(path), quota), clock, retention)
