@@ -34,6 +34,8 @@ SCHEMA_OR_ARRAY = APIEXTENSIONS + "JSONSchemaPropsOrArray"
 SCHEMA_OR_BOOL = APIEXTENSIONS + "JSONSchemaPropsOrBool"
 SCHEMA_OR_STRINGS = APIEXTENSIONS + "JSONSchemaPropsOrStringArray"
 
+# Kinds that every group has.
+_OPTIONS = frozenset({"DeleteOptions", "Status"})
 # Definitions that are values of their own, not objects with fields.
 SCALARS = frozenset({QUANTITY, INT_OR_STRING, RAW, TIME, MICRO_TIME, FIELDS_V1, ANY_JSON}) | {
     SCHEMA_OR_ARRAY,
@@ -87,7 +89,7 @@ def of(kind: Kind) -> Definition:
 
 def name_of(api_version: str, kind: str) -> str:
     """The definition's name of `apps/v1`, `Deployment`; KeyError when unknown."""
-    return str(_data()["kinds"][f"{api_version}/{kind}"])
+    return META + kind if kind in _OPTIONS else str(_data()["kinds"][f"{api_version}/{kind}"])
 
 
 @cache
