@@ -1,0 +1,92 @@
+"""HTTP connections that become something else (101 Switching Protocols): ask for one, hand one over, join two.
+
+exec, attach and port-forward run over them; the master passes them on to the agent byte by byte, the agent to containerd.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+CHUNK = 64 << 10
+HEAD_LIMIT = 64 << 10
+
+
+@dataclass(slots=True)
+class Upgraded:
+    """The answer's head, and the connection behind it: `reader` starts right after the head."""
+
+    status: int
+    headers: dict[str, str]
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def body(self, limit: int = 1 << 20) -> bytes:
+        """What a refusal says, up to `limit` bytes."""
+        length = int(self.headers.get("content-length", limit))
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            return await self.reader.readexactly(min(length, limit))
+        return b""
+
+
+async def dial(
+    method: str, url: str, headers: Mapping[str, str], tls: ssl.SSLContext | None = None, *, timeout: float = 10.0
+) -> Upgraded:
+    """Sends one request and reads the answer's head.  OSError or TimeoutError when the link fails."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    secure = tls if parts.scheme == "https" else None
+    async with asyncio.timeout(timeout):
+        reader, writer = await asyncio.open_connection(parts.hostname, port, ssl=secure, limit=HEAD_LIMIT)
+        target = parts.path + (f"?{parts.query}" if parts.query else "")
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {parts.netloc}", *(f"{k}: {v}" for k, v in headers.items())]
+        writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+            writer.close()
+            raise OSError(f"{parts.netloc} gave no answer") from error
+    pairs = (line.partition(":") for line in head[1:] if line)
+    return Upgraded(int(head[0].split(" ")[1]), {k.strip().lower(): v.strip() for k, _, v in pairs}, reader, writer)
+
+
+def take_over(transport: asyncio.Transport) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """The connection of a server's request as plain streams, from the next byte on."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=CHUNK, loop=loop)
+    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+    transport.set_protocol(protocol)
+    protocol.connection_made(transport)
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+
+
+def switching(headers: Mapping[str, str]) -> bytes:
+    """The head of a 101 answer."""
+    lines = ["HTTP/1.1 101 Switching Protocols", *(f"{name}: {value}" for name, value in headers.items())]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+async def join(
+    one: tuple[asyncio.StreamReader, asyncio.StreamWriter], other: tuple[asyncio.StreamReader, asyncio.StreamWriter]
+) -> None:
+    """Passes bytes both ways until either side ends; both are closed then."""
+    pumps = [asyncio.create_task(_pump(one[0], other[1])), asyncio.create_task(_pump(other[0], one[1]))]
+    try:
+        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for pump in pumps:
+            pump.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
+        for _, writer in (one, other):
+            writer.close()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):  # either side may go at any moment; the other is closed then
+        while data := await reader.read(CHUNK):
+            writer.write(data)
+            await writer.drain()
