@@ -1,0 +1,270 @@
+"""The HTTPS server on 10250: every request is admitted by `Access`, then goes to a container or the runtime.
+
+Paths are the kubelet's (`/containerLogs/NS/POD/CONTAINER`, `/exec/...`, `/attach/...`, `/portForward/NS/POD`, `/pods`);
+queries may use the API's names (stdin, stdout, stderr) or the kubelet's (input, output, error).
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+import orjson
+from aiohttp import web
+
+from agent.api.access import Access
+from agent.api.logs import parse_options, read_log
+from agent.api.views import PodViews
+from agent.runtime.contract import RuntimeFailure, StreamRequest, Streams
+from agent.streams.channels import PLAIN, PROTOCOLS, Channel
+from agent.streams.channels import Protocol as ChannelProtocol
+from agent.streams.forwarding import RUNTIME_PROTOCOL, TUNNEL, PortChannels, tunnel
+from agent.streams.sessions import Remote, StreamFailure, connect
+from kube.errors import ApiError, bad_request
+from kube.upgrades import dial, join, switching, take_over
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+EXEC_PROTOCOL = "v4.channel.k8s.io"
+PING_SECONDS = 30.0
+
+
+class Images(Protocol):
+    """Puts an OCI archive into the node's runtime and says which names it holds now."""
+
+    async def import_image(self, archive: AsyncIterator[bytes]) -> list[str]: ...
+
+
+@dataclass
+class NodeApi:
+    """`app()` is what listens on 10250."""
+
+    access: Access
+    views: PodViews
+    streams: Streams
+    images: Images
+
+    def app(self) -> web.Application:
+        app = web.Application(middlewares=[self._admit], client_max_size=1 << 20)
+        app.router.add_get("/healthz", _healthy)
+        app.router.add_get("/pods", self._pods)
+        app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", self._logs)
+        for way in ("exec", "attach"):
+            handler = self._exec if way == "exec" else self._attach
+            for path in (
+                f"/{way}/{{namespace}}/{{pod}}/{{container}}",
+                f"/{way}/{{namespace}}/{{pod}}/{{uid}}/{{container}}",
+            ):
+                app.router.add_route("*", path, handler)
+        app.router.add_route("*", "/portForward/{namespace}/{pod}", self._port_forward)
+        app.router.add_post("/images", self._import_image)
+        return app
+
+    @web.middleware
+    async def _admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        transport = request.transport
+        certificate = transport.get_extra_info("peercert") if transport else None
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        try:
+            await self.access.admit(
+                request.method, request.path, certificate, token if scheme.lower() == "bearer" else ""
+            )
+            return await handler(request)
+        except ApiError as error:
+            return _refuse(error)
+        except LookupError as error:
+            return _refuse(ApiError(404, "NotFound", str(error.args[0] if error.args else error)))
+        except (RuntimeFailure, StreamFailure) as error:
+            return _refuse(ApiError(500, "InternalError", f"container runtime: {error}"))
+
+    async def _pods(self, _request: web.Request) -> web.StreamResponse:
+        body = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": self.views.pods()}
+        return web.Response(body=orjson.dumps(body), content_type="application/json")
+
+    async def _logs(self, request: web.Request) -> web.StreamResponse:
+        try:
+            options = parse_options(request.query, datetime.now(UTC))
+        except ValueError as error:
+            raise bad_request(str(error)) from error
+        names = _names(request)
+        path = self.views.log_path(*names, previous=options.previous)
+        answer = web.StreamResponse(headers={"Content-Type": "text/plain; charset=utf-8"})
+        answer.enable_chunked_encoding()
+        await answer.prepare(request)
+        blocks = read_log(path, options, lambda: not options.previous and self.views.running(*names))
+        try:
+            async for block in blocks:
+                await answer.write(block)
+        except ConnectionError:
+            return answer  # the client had enough
+        await answer.write_eof()
+        return answer
+
+    async def _exec(self, request: web.Request) -> web.StreamResponse:
+        asked = _asked(request)
+        command = request.query.getall("command", [])
+        if not command:
+            raise bad_request("you must specify at least 1 command for the container")
+        url = await self.streams.exec_url(self.views.container_id(*_names(request)), command, asked)
+        return await self._stream(request, url, asked)
+
+    async def _attach(self, request: web.Request) -> web.StreamResponse:
+        asked = _asked(request)
+        url = await self.streams.attach_url(self.views.container_id(*_names(request)), asked)
+        return await self._stream(request, url, asked)
+
+    async def _stream(self, request: web.Request, url: str, asked: StreamRequest) -> web.StreamResponse:
+        """exec and attach: SPDY clients are passed through, WebSocket clients are translated."""
+        if not _is_websocket(request):
+            return await _pass_through(request, url)
+        connection = await connect(url, EXEC_PROTOCOL)  # before the answer, so that a refusal is still one
+        socket, protocol = await _accept(request)
+        await Remote(socket, protocol, connection, _wanted(asked)).run()
+        return socket
+
+    async def _port_forward(self, request: web.Request) -> web.StreamResponse:
+        sandbox = self.views.sandbox_id(request.match_info["namespace"], request.match_info["pod"])
+        url = await self.streams.port_forward_url(sandbox)
+        if not _is_websocket(request):
+            return await _pass_through(request, url)
+        if TUNNEL in request.headers.get("Sec-WebSocket-Protocol", ""):
+            runtime = await dial("POST", url, _spdy_headers(RUNTIME_PROTOCOL))
+            socket = web.WebSocketResponse(protocols=(TUNNEL,), compress=False, heartbeat=PING_SECONDS, max_msg_size=0)
+            await socket.prepare(request)
+            await tunnel(socket, runtime)
+            return socket
+        ports, connection = _ports(request), await connect(url, RUNTIME_PROTOCOL)
+        socket, protocol = await _accept(request)
+        await PortChannels(socket, protocol, connection, ports).run()
+        return socket
+
+    async def _import_image(self, request: web.Request) -> web.StreamResponse:
+        names = await self.images.import_image(request.content.iter_any())
+        log.info("image archive loaded: %s", " ".join(names))
+        return web.Response(body=orjson.dumps({"images": names}), content_type="application/json")
+
+
+async def _healthy(_request: web.Request) -> web.StreamResponse:
+    return web.Response(text="ok")
+
+
+def _names(request: web.Request) -> tuple[str, str, str]:
+    where = request.match_info
+    return where["namespace"], where["pod"], where["container"]
+
+
+def _refuse(error: ApiError) -> web.Response:
+    return web.Response(status=error.status, body=orjson.dumps(error.to_status()), content_type="application/json")
+
+
+def _flag(request: web.Request, *names: str) -> bool:
+    return any(request.query.get(name, "").lower() in ("1", "true", "t") for name in names)
+
+
+def _asked(request: web.Request) -> StreamRequest:
+    tty = _flag(request, "tty")
+    asked = StreamRequest(
+        stdin=_flag(request, "stdin", "input"),
+        stdout=_flag(request, "stdout", "output"),
+        stderr=_flag(request, "stderr", "error") and not tty,
+        tty=tty,
+    )
+    if not (asked.stdin or asked.stdout or asked.stderr):
+        raise bad_request("you must specify at least 1 of stdin, stdout, stderr")
+    return asked
+
+
+def _wanted(asked: StreamRequest) -> frozenset[Channel]:
+    flags = {
+        Channel.STDIN: asked.stdin,
+        Channel.STDOUT: asked.stdout,
+        Channel.STDERR: asked.stderr,
+        Channel.RESIZE: asked.tty,
+    }
+    return frozenset(channel for channel, on in flags.items() if on)
+
+
+def _ports(request: web.Request) -> tuple[int, ...]:
+    texts = [port for text in request.query.getall("ports", []) for port in text.split(",")]
+    if not texts or not all(text.isdigit() and 0 < int(text) < 65536 for text in texts):
+        raise bad_request("ports: must name at least one port between 1 and 65535")
+    return tuple(int(text) for text in texts)
+
+
+def _is_websocket(request: web.Request) -> bool:
+    return request.headers.get("Upgrade", "").lower() == "websocket"
+
+
+async def _accept(request: web.Request) -> tuple[web.WebSocketResponse, ChannelProtocol]:
+    """Answers with the newest of the channel protocols that the client offers."""
+    offered = [word.strip() for word in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if word.strip()]
+    chosen = next((name for name in PROTOCOLS if name in offered), "")
+    if offered and not chosen:
+        raise bad_request(
+            f"no WebSocket protocol of {', '.join(offered)} is spoken here; known are {', '.join(PROTOCOLS)}"
+        )
+    protocols = (chosen,) if chosen else ()
+    socket = web.WebSocketResponse(protocols=protocols, compress=False, heartbeat=PING_SECONDS, max_msg_size=0)
+    await socket.prepare(request)
+    return socket, PROTOCOLS.get(chosen, PLAIN)
+
+
+def _spdy_headers(protocol: str) -> dict[str, str]:
+    return {
+        "Connection": "Upgrade",
+        "Upgrade": "SPDY/3.1",
+        "X-Stream-Protocol-Version": protocol,
+        "Content-Length": "0",
+    }
+
+
+async def _pass_through(request: web.Request, url: str) -> web.StreamResponse:
+    """A SPDY client and the runtime, joined byte by byte."""
+    if not request.headers.get("Upgrade", "").lower().startswith("spdy/"):
+        raise bad_request("Upgrade request required")
+    versions = ",".join(request.headers.getall("X-Stream-Protocol-Version", []))
+    runtime = await dial("POST", url, _spdy_headers(versions))
+    if runtime.status != 101:
+        words = (await runtime.body()).decode("utf-8", "replace")
+        runtime.writer.close()
+        raise StreamFailure(words or f"streaming server answered {runtime.status}")
+    assert request.transport is not None
+    reader, writer = take_over(request.transport)
+    chosen = runtime.headers.get("x-stream-protocol-version", "")
+    writer.write(switching({"Connection": "Upgrade", "Upgrade": "SPDY/3.1", "X-Stream-Protocol-Version": chosen}))
+    await join((reader, writer), (runtime.reader, runtime.writer))
+    return web.Response()
+
+
+async def serve(app: web.Application, address: str, port: int, tls: ssl.SSLContext | None) -> web.AppRunner:
+    """Listens until `cleanup()` of what it returns."""
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, address, port, ssl_context=tls, reuse_address=True).start()
+    return runner
+
+
+def tls_context(certificate: str, key: str, authority: str) -> ssl.SSLContext:
+    """TLS 1.2 and newer; a client's certificate is asked for, and verified when it is shown."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+def health_app(healthy: Callable[[], str]) -> web.Application:
+    """What listens in clear on 10256: 200 while `healthy` says nothing, 503 with its words otherwise."""
+
+    async def answer(_request: web.Request) -> web.StreamResponse:
+        problem = healthy()
+        return web.Response(status=503 if problem else 200, text=problem or "ok")
+
+    app = web.Application()
+    app.router.add_get("/healthz", answer)
+    return app
