@@ -1,0 +1,42 @@
+"""What is wrong with an object: pure functions from objects to causes, in the server's reasons, fields and order.
+
+In here: the words rules are written in (`problems`, `rules`), the parts objects share (`metadata`, `labels`, `volumes`,
+...), a file a group of kinds, and one table from kind to rules (`table`).  Not in here: what needs the cluster's state
+(allocation, quotas, admission), reading bodies (`kube.decoding`), filling in defaults (`master.api.defaults`).
+
+Objects are decoded and completed with defaults before they are validated.  An update is given with the object it
+replaces, both complete.
+"""
+
+from __future__ import annotations
+
+from kube.errors import Cause
+from kube.kinds import Kind
+from master.api.validation.metadata import validate_metadata, validate_metadata_update
+from master.api.validation.problems import Problems
+from master.api.validation.rules import Object
+from master.api.validation.table import CREATE, STATUS, UPDATE, WITHOUT_METADATA
+
+
+def validate_create(kind: Kind, obj: Object) -> list[Cause]:
+    """The causes for which an object may not be created; its name is already generated."""
+    out = Problems()
+    if kind.kind not in WITHOUT_METADATA:
+        validate_metadata(kind, obj, out)
+    if rules := CREATE.get(kind.kind):
+        rules(obj, out)
+    return out
+
+
+def validate_update(kind: Kind, obj: Object, old: Object, subresource: str = "") -> list[Cause]:
+    """The causes for which `obj` may not take the place of `old`."""
+    out = Problems()
+    validate_metadata_update(kind, obj, old, out)
+    if subresource:
+        if status := STATUS.get((kind.kind, subresource)):
+            status(obj, old, out)
+    elif update := UPDATE.get(kind.kind):
+        update(obj, old, out)
+    elif rules := CREATE.get(kind.kind):
+        rules(obj, out)
+    return out
