@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from probes import cgroups
+from probes import boards, cgroups
 
 RESERVED_MEMORY = 100 << 20  # bytes kept for the system and the agent itself
 EVICTION_MEMORY = 100 << 20  # bytes that must stay available: below, the node is under memory pressure
@@ -104,15 +104,6 @@ def temperature() -> float | None:
     return max(readings, default=None)
 
 
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
-
-
-def architecture() -> str:
-    """GOARCH's word for this machine, as Node labels and images use it."""
-    machine = platform.machine()
-    return ARCHITECTURES.get(machine, machine)
-
-
 def system_info(runtime_version: str, agent_version: str) -> dict[str, str]:
     """Node.status.nodeInfo."""
     return {
@@ -125,7 +116,7 @@ def system_info(runtime_version: str, agent_version: str) -> dict[str, str]:
         "kubeletVersion": agent_version,
         "kubeProxyVersion": agent_version,
         "operatingSystem": "linux",
-        "architecture": architecture(),
+        "architecture": boards.architecture(platform.machine()),
     }
 
 
