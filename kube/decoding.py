@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from kube import coercion, kinds, parsing, pruning, schemas
+from kube import coercion, kinds, parsing, protobuf, pruning, schemas
 from kube.coercion import Mismatch, UnknownField
 from kube.errors import ApiError, bad_request
 from kube.kinds import Kind
@@ -42,6 +42,8 @@ def decode(body: bytes, content_type: str, kind: Kind, field_validation: str = "
         value, repeated = _read_json(body, kind, field_validation)
     elif media == YAML:
         value, repeated = _read_yaml(body, kind, field_validation)
+    elif media == PROTOBUF:
+        value, repeated = _read_protobuf(body, kind), []
     else:
         raise unsupported_media_type()
     header = _header(value, body, kind)
@@ -84,6 +86,17 @@ def _read_yaml(body: bytes, kind: Kind, field_validation: str) -> tuple[Any, lis
     except ValueError as error:
         raise _unrecognized(kind, f"yaml parse error: {error}", body, "") from error
     return value, [f"yaml: unmarshal errors:\n  {one}" for one in repeated]
+
+
+def _read_protobuf(body: bytes, kind: Kind) -> Object:
+    try:
+        api_version, name, raw = protobuf.type_of(body)
+        header = _header({"apiVersion": api_version, "kind": name}, body, kind)
+        definition = schemas.name_of(kind.api_version, kind.kind)
+        return dict(zip(("apiVersion", "kind"), header, strict=True)) | protobuf.read_message(definition, raw)
+    except (ValueError, RecursionError) as error:
+        complaint = parsing.TOO_DEEP if isinstance(error, RecursionError) else str(error)
+        raise bad_request(f"unable to decode the body as a {kind.kind}: {complaint}") from error
 
 
 def _header(value: Any, body: bytes, kind: Kind) -> tuple[str, str]:
