@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from provisioning.virtual.cgroups import doors, hierarchies, settle_in_leaf
-from provisioning.virtual.mounting import cgroup_aliases, mount_tree
+from provisioning.virtual.mounting import Tree, cgroup_aliases, mount_tree
 from provisioning.virtual.network import apply_batch
 
 NAMESPACES = 0x00020000 | 0x04000000 | 0x08000000 | 0x40000000 | 0x20000000 | 0x02000000
@@ -42,7 +42,8 @@ def main() -> None:
         os.write(1, f"{pid}\n".encode())
         os._exit(0)
     try:
-        mount_tree(Path(order["folder"]), Path(order["hidden"]), found, aliases)
+        programs = tuple(Path(program) for program in order["programs"])
+        mount_tree(Tree(Path(order["folder"]), Path(order["hidden"]), programs, found, aliases))
         boot(order)
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr, flush=True)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from provisioning.virtual.cgroups import Hierarchy
 
-MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 8, 4096, 16384, 1 << 18
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
+MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 MNT_DETACH = 2
 SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 
@@ -76,23 +77,35 @@ def _cgroup_home() -> Mount:
     return Mount("tmpfs", "sys/fs/cgroup", "tmpfs", data="mode=755")
 
 
-def mount_tree(folder: Path, hidden: Path, found: list[Hierarchy], aliases: dict[str, str]) -> None:
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What a node's tree is made of; `hidden` is the folder of the host that it may not see: the cluster's root, with its
+    keys; `programs` are those it sees read-only where the overlay shows nothing there."""
+
+    folder: Path
+    hidden: Path
+    programs: tuple[Path, ...]
+    hierarchies: list[Hierarchy]
+    cgroup_aliases: dict[str, str]
+
+
+def mount_tree(parts: Tree) -> None:
     """Mount the node's tree and make it this process's root.
 
-    `hidden` is the folder of the host that the node may not see (the cluster's root, with its keys).  Paths in the
-    overlay's options are relative, so that no character in them needs escaping.
+    Paths in the overlay's options are relative, so that no character in them needs escaping.
     """
+    folder, tree = parts.folder, parts.folder / "tree"
     mount(Mount("none", "/", "", MS_REC | MS_PRIVATE), Path("/"))
     os.chdir(folder)
     mount(Mount("overlay", "tree", "overlay", 0, "lowerdir=/,upperdir=upper,workdir=work"), folder)
-    tree = folder / "tree"
-    if hidden != Path("/") and (tree / hidden.relative_to("/")).is_dir():
-        mount(Mount("tmpfs", str(hidden.relative_to("/")), "tmpfs", data="mode=700,size=4k"), tree)
-    for row in FIRST:
+    for row in (*FIRST, *cgroup_mounts(parts.hierarchies)):
         mount(row, tree)
-    for row in cgroup_mounts(found):
-        mount(row, tree)
-    for name, target in aliases.items():
+    for program in parts.programs:
+        bind_program(program, tree)
+    hidden = str(parts.hidden).lstrip("/")
+    if hidden and (tree / hidden).is_dir():
+        mount(Mount("tmpfs", hidden, "tmpfs", data="mode=700,size=4k"), tree)
+    for name, target in parts.cgroup_aliases.items():
         (tree / "sys/fs/cgroup" / name).symlink_to(target)
     make_devices(tree / "dev")
     for part in ON_DISK:
@@ -100,6 +113,14 @@ def mount_tree(folder: Path, hidden: Path, found: list[Hierarchy], aliases: dict
         source.mkdir(exist_ok=True)
         mount(Mount(str(source), part, "", MS_BIND), tree)
     change_root(tree)
+
+
+def bind_program(path: Path, tree: Path) -> None:
+    """Show a folder of the host, read-only, unless the overlay shows it already."""
+    inside = str(path).lstrip("/")
+    if not (tree / inside).exists():
+        mount(Mount(str(path), inside, "", MS_BIND), tree)
+        mount(Mount("", inside, "", MS_BIND | MS_REMOUNT | MS_RDONLY), tree)
 
 
 def cgroup_aliases() -> dict[str, str]:

@@ -134,6 +134,12 @@ def alone() -> Iterator[None]:
         yield
 
 
+def kept_network(layout: Layout) -> Network | None:
+    """The bridge that was chosen for this root, whether it is up or not."""
+    row = load(layout.state / "virtual" / "network.json")
+    return Network(**row) if row else None
+
+
 def ensure_network(layout: Layout, wanted: str = "", avoid: Iterable[str] = ()) -> Network:
     """The cluster's bridge, made where it is missing; `avoid` names the cluster's pod and service ranges.
 
@@ -141,11 +147,10 @@ def ensure_network(layout: Layout, wanted: str = "", avoid: Iterable[str] = ()) 
     """
     path = layout.state / "virtual" / "network.json"
     with alone():
-        kept = load(path)
-        network = Network(**kept) if kept else None
+        network = kept_network(layout)
         if network and link_exists(network.bridge) and wanted in ("", network.subnet):
             return network
-        taken = [*_routed(), *(ipaddress.IPv4Network(name) for name in avoid)]
+        taken = [*routed_here(), *(ipaddress.IPv4Network(name) for name in avoid)]
         first = [ipaddress.IPv4Network(name) for name in (wanted or (network.subnet if network else ""),) if name]
         subnet = choose_subnet(taken, first if wanted else (*first, *CHOICES))
         network = Network(f"wh-{tag(layout)}", str(subnet))
@@ -156,13 +161,16 @@ def ensure_network(layout: Layout, wanted: str = "", avoid: Iterable[str] = ()) 
         return network
 
 
-def remove_network(layout: Layout) -> None:
-    """Take the bridge away; its subnet stays recorded."""
+def remove_network(layout: Layout) -> bool:
+    """Take the bridge away; its subnet stays recorded.  False where there was none."""
     name = f"wh-{tag(layout)}"
-    if link_exists(name):
+    there = link_exists(name)
+    if there:
         remove_link(name)
+    return there
 
 
-def _routed() -> list[Subnet]:
+def routed_here() -> list[Subnet]:
+    """The networks that this machine has routes to, in any table."""
     command = [IP, "-j", "route", "show", "table", "all"]
     return routed_subnets(subprocess.run(command, capture_output=True, text=True, check=True).stdout)

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kube.layout import Layout
 from provisioning.supervising.services import Service
@@ -59,10 +60,12 @@ class VirtualNode:
         size: Size | None = None,
         address: str = "",
         services: Sequence[Service] = (),
+        programs: Sequence[Path] = (),
     ) -> VirtualNode:
         """Make a node, or return the one of this name; the master's SSH key is authorised for its root.
 
-        `services` are kept running beside sshd from its first start on (the announcer, say).
+        `services` are kept running beside sshd from its first start on (the announcer, say).  `programs` are folders of
+        the host that it can use, for a node that runs a master from a checkout.
         """
         if not NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not a name for a node: a-z, 0-9 and -, 63 at most")
@@ -84,6 +87,7 @@ class VirtualNode:
             cpus=size.cpus,
             machine_id=uuid.uuid4().hex,
             host_key=make_key(key, f"root@{name}"),
+            programs=tuple(str(path) for path in programs),
         )
         public = master_key(layout).with_suffix(".pub").read_text().strip()
         fill(places, files(record, (public,), tuple(services)))
@@ -94,7 +98,7 @@ class VirtualNode:
     def find(layout: Layout, name: str) -> VirtualNode | None:
         """The node of this name, if there is one."""
         row = load(Places.of(layout, name).record)
-        return VirtualNode(layout, Record(**row)) if row else None
+        return VirtualNode(layout, Record.of(row)) if row else None
 
     @property
     def places(self) -> Places:
@@ -126,6 +130,7 @@ class VirtualNode:
             "folder": str(self.places.folder),
             "hidden": str(self.layout.root.absolute()),
             "group": self.group,
+            "programs": list(self.record.programs),
             "ip": inside_batch(self.record),
         }
         launch(order, self)
@@ -139,20 +144,24 @@ class VirtualNode:
         self._sweep()
         return process is not None
 
-    def destroy(self) -> None:
-        """Leave nothing of the node."""
-        self.kill()
+    def destroy(self) -> bool:
+        """Leave nothing of the node; False where it was off."""
+        was_on = self.kill()
         shutil.rmtree(self.places.folder)
+        return was_on
 
-    def run(self, argv: Sequence[str], check: bool = True, seconds: float = 60.0) -> subprocess.CompletedProcess[str]:
-        """Run a command on the node as root, as at its console."""
+    def console_command(self, argv: Sequence[str]) -> list[str]:
+        """What to run on the host for a command to run on the node, as root at its console; ValueError when it is off."""
         process = self.process
         if not process:
             raise ValueError(f"{self.record.name} is off")
-        entered = [*map(str, doors(self.group)), "--target", str(process.pid), "--all", "--", *argv]
-        return subprocess.run(
-            ["sh", "-c", ENTER, "sh", *entered], capture_output=True, text=True, check=check, timeout=seconds
-        )
+        target = ("--target", str(process.pid), "--all", "--wdns=/")
+        return ["sh", "-c", ENTER, "sh", *map(str, doors(self.group)), *target, "--", *argv]
+
+    def run(self, argv: Sequence[str], check: bool = True, seconds: float = 60.0) -> subprocess.CompletedProcess[str]:
+        """Run a command on the node and wait for it."""
+        words = self.console_command(argv)
+        return subprocess.run(words, capture_output=True, text=True, check=check, timeout=seconds)
 
     def _sweep(self) -> None:
         """Clear what a dead node leaves on the host: cable, cgroup, record of its process."""
@@ -165,11 +174,11 @@ class VirtualNode:
 
 def all_nodes(layout: Layout) -> list[VirtualNode]:
     """Every node of this root, sorted by name."""
-    found = sorted((layout.state / "virtual").glob("*/node.json"))
-    return [VirtualNode(layout, Record(**json.loads(path.read_text()))) for path in found]
+    names = sorted(path.parent.name for path in (layout.state / "virtual").glob("*/node.json"))
+    return [node for name in names if (node := VirtualNode.find(layout, name))]
 
 
-def launch(order: dict[str, str], node: VirtualNode) -> None:
+def launch(order: dict[str, Any], node: VirtualNode) -> None:
     """Hold the two conversations of `launching`: its pid, then the cable."""
     with subprocess.Popen(
         [sys.executable, "-m", "provisioning.virtual.launching"],

@@ -43,6 +43,13 @@ class Record:
     cpus: float
     machine_id: str
     host_key: str
+    programs: tuple[str, ...] = ()
+    """Folders of the host that the node sees read-only where its own tree has none (a checkout, say)."""
+
+    @staticmethod
+    def of(row: dict[str, Any]) -> Record:
+        """The record that `load` gave as a row."""
+        return Record(**row | {"programs": tuple(row["programs"])})
 
 
 @dataclass(frozen=True, slots=True)

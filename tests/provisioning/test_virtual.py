@@ -123,7 +123,7 @@ def test_a_key_is_made_once_and_is_private(tmp_path: Path) -> None:
 
 def test_records_read_back(tmp_path: Path) -> None:
     save(tmp_path / "deep/node.json", RECORD)
-    assert Record(**(load(tmp_path / "deep/node.json") or {})) == RECORD
+    assert Record.of(load(tmp_path / "deep/node.json") or {}) == RECORD
     assert load(tmp_path / "none.json") is None
 
 

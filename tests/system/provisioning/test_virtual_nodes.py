@@ -46,10 +46,14 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
 
 
 @pytest.fixture(scope="module")
-def node(layout: Layout) -> VirtualNode:
+def node(layout: Layout, tmp_path_factory: pytest.TempPathFactory) -> VirtualNode:
     """A node that runs and whose sshd answers."""
     sleeper = Service("sleeper", ("sleep", "1000"), after=("sshd",))
-    node = VirtualNode.create(layout, ensure_network(layout), NAME, Size(256 * MIB, 0.5), services=(sleeper,))
+    tools = tmp_path_factory.mktemp("tools")
+    (tools / "tool").write_text("a tool")
+    node = VirtualNode.create(
+        layout, ensure_network(layout), NAME, Size(256 * MIB, 0.5), services=(sleeper,), programs=(tools,)
+    )
     node.start()
     until(lambda: ssh(node, "true").returncode == 0)
     return node
@@ -87,6 +91,12 @@ def test_it_sees_its_own_world(node: VirtualNode) -> None:
     )
     assert ssh(node, "cat /proc/1/comm; ls /sys/class/net").stdout.split()[-2:] == ["eth0", "lo"]
     assert ssh(node, "sysctl -qw net.ipv4.ip_forward=1 && iptables -t nat -N PROBE").returncode == 0
+
+
+def test_it_sees_the_programs_it_was_given_and_cannot_change_them(node: VirtualNode) -> None:
+    tool = f"{node.record.programs[0]}/tool"
+    assert ssh(node, f"cat {tool}").stdout == "a tool"
+    assert "Read-only" in ssh(node, f"echo changed > {tool}").stderr
 
 
 def test_it_has_no_right_to_lower_oom_scores(node: VirtualNode) -> None:

@@ -1,0 +1,24 @@
+"""The order of `master down`: nodes, then the master, then their bridge; whatever is missing already is passed over."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from kube.layout import Layout
+from provisioning.local import supervised
+from provisioning.local.reporting import Steps
+from provisioning.virtual.network import remove_network
+from provisioning.virtual.nodes import VirtualNode, all_nodes
+
+
+def lower_cluster(layout: Layout, steps: Steps, destroy: bool = False) -> None:
+    """Take everything down; `destroy` removes the virtual nodes' data too."""
+    nodes = all_nodes(layout)
+    with steps.step("virtual nodes") as step, ThreadPoolExecutor(max_workers=8) as workers:
+        ended = list(workers.map(VirtualNode.destroy if destroy else VirtualNode.kill, nodes))
+        names = [node.record.name for node, was_on in zip(nodes, ended, strict=True) if was_on]
+        step.done(bool(names), ", ".join(names))
+    with steps.step("master") as step:
+        step.done(supervised.stop(layout))
+    with steps.step("bridge") as step:
+        step.done(remove_network(layout))

@@ -1,0 +1,106 @@
+"""Whether a cluster can be raised on this machine: facts, gathered once, and a pure verdict on them."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shutil
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kube.config import MasterConfig
+from provisioning.local.reporting import Trouble
+from provisioning.virtual.network import Subnet, routed_here
+
+PROGRAMS = {
+    "ip": "iproute2",
+    "iptables": "iptables",
+    "nsenter": "util-linux",
+    "sshd": "openssh-server",
+    "ssh-keygen": "openssh-client",
+    "containerd": "containerd",
+    "runc": "runc",
+    "busybox": "busybox-static",
+}
+SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was found; `own_bridge` is this cluster's subnet, which may of course be routed."""
+
+    is_root: bool
+    file_systems: frozenset[str] = frozenset()
+    programs: frozenset[str] = frozenset()
+    taken_ports: frozenset[int] = frozenset()
+    routes: tuple[Subnet, ...] = ()
+    own_bridge: str = ""
+    free_bytes: int = 1 << 40
+    needed_bytes: int = 1 << 30
+    wanted: tuple[str, ...] = field(default=tuple(PROGRAMS))
+
+
+def gather(config: MasterConfig, root: Path, master_runs: bool, own_bridge: str = "") -> Facts:
+    """Look at this machine; the ports of a master of ours that runs are not taken."""
+    ports = (config.api.port, config.etcd.port) if config.etcd.enabled else (config.api.port,)
+    above = next(path for path in (root.absolute(), *root.absolute().parents) if path.exists())
+    return Facts(
+        is_root=os.geteuid() == 0,
+        file_systems=frozenset(line.split()[-1] for line in Path("/proc/filesystems").read_text().splitlines()),
+        programs=frozenset(name for name in PROGRAMS if shutil.which(name, path=SEARCHED)),
+        taken_ports=frozenset() if master_runs else frozenset(port for port in ports if is_taken(port)),
+        routes=tuple(routed_here()) if shutil.which("ip", path=SEARCHED) else (),
+        own_bridge=own_bridge,
+        free_bytes=shutil.disk_usage(above).free,
+    )
+
+
+def check(facts: Facts, config: MasterConfig, settings: Path) -> None:
+    """Trouble, before anything is changed: the first thing that stands in the way."""
+    for sentence in troubles(facts, config, settings):
+        raise Trouble(sentence)
+
+
+def troubles(facts: Facts, config: MasterConfig, settings: Path) -> list[str]:
+    """Everything that stands in the way, a sentence each, the first to mend first."""
+    found = []
+    if not facts.is_root:
+        found.append("namespaces, mounts and iptables need root: run it again with sudo")
+    absent = sorted({PROGRAMS[name] for name in facts.wanted if name not in facts.programs})
+    if absent:
+        found.append(f"these Debian packages are missing: apt-get install {' '.join(absent)}")
+    if "overlay" not in facts.file_systems:
+        found.append("the kernel has no overlay file system: modprobe overlay")
+    for port in sorted(facts.taken_ports):
+        found.append(
+            f"port {port} is taken (see: ss -ltnp 'sport = :{port}'): stop its owner, or set another in {settings}"
+        )
+    for key in ("pod_cidr", "service_cidr"):
+        network = getattr(config.cluster, key)
+        if clash := overlapping(network, facts.routes, facts.own_bridge):
+            found.append(f"{key} {network} overlaps this machine's route to {clash}: set another in {settings}")
+    if facts.free_bytes < facts.needed_bytes:
+        found.append(f"only {facts.free_bytes >> 20} MiB of disk are free and {facts.needed_bytes >> 20} are needed")
+    return found
+
+
+def overlapping(network: str, routes: Iterable[Subnet], own: str) -> str:
+    """The route that a range overlaps; those of our own bridge and those inside the range (pods' own) do not count."""
+    wanted = ipaddress.IPv4Network(network)
+    for route in routes:
+        if str(route) != own and wanted.overlaps(route) and not route.subnet_of(wanted):
+            return str(route)
+    return ""
+
+
+def is_taken(port: int) -> bool:
+    """Whether something listens there, on any address."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("0.0.0.0", port))
+        except OSError:
+            return True
+    return False

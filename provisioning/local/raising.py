@@ -1,0 +1,240 @@
+"""The order of `master up`: network, master beside virtual nodes beside images, joining, the sample, its answers.
+
+Every step finds what is there and does only what is missing, so a second run changes nothing and an interrupted one is
+taken up where it stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import aiohttp
+
+from kube import config as settings
+from kube.client import Client
+from kube.config import MasterConfig
+from kube.errors import ApiError
+from kube.kinds import kind_of
+from kube.layout import Layout
+from provisioning.images.archives import build_archive
+from provisioning.images.catalogue import images
+from provisioning.images.loading import load_archive
+from provisioning.local import preflight, sample, supervised
+from provisioning.local.reporting import Steps, Trouble
+from provisioning.virtual.network import Network, ensure_network, kept_network
+from provisioning.virtual.nodes import VirtualNode
+from provisioning.virtual.records import Enrolment, Size
+
+NODE = kind_of({"apiVersion": "v1", "kind": "Node"})
+POD = kind_of({"apiVersion": "v1", "kind": "Pod"})
+MASTER_SECONDS, SAMPLE_SECONDS, ANSWER_SECONDS = 30.0, 60.0, 30.0
+REPLICAS_A_NODE = 2
+LINK_FAILURES = (aiohttp.ClientError, OSError, TimeoutError)
+
+
+class Join(Protocol):
+    """Joining, as this room needs it."""
+
+    async def __call__(self, layout: Layout, client: Client, enrolments: Sequence[Enrolment]) -> Sequence[str]:
+        """Record the enrolments, wait until their machines announce themselves, join those that are no nodes yet and
+        wait until each is Ready; the names newly joined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What `master up` was asked for."""
+
+    layout: Layout
+    virtual_nodes: int = 0
+    size: Size = field(default_factory=Size)
+    subnet: str = ""
+    sample: bool = True
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What is there at the end."""
+
+    kubeconfig: Path
+    nodes: list[dict[str, Any]] = field(default_factory=list)
+    pods: list[dict[str, Any]] = field(default_factory=list)
+    address: str = ""
+    answers: dict[str, str] = field(default_factory=dict)
+
+
+async def raise_cluster(wanted: Wanted, steps: Steps, join: Join) -> Outcome:
+    """Everything, in order; Trouble says what stands in the way."""
+    layout = wanted.layout
+    look(wanted, steps)
+    network = await ready_ground(wanted, steps)
+    nodes = await raise_parts(wanted, network, steps)
+    outcome = Outcome(link_kubeconfig(layout))
+    async with Client.from_kubeconfig(layout.admin_conf) as client:
+        if nodes:
+            with steps.step("join them") as step:
+                joined = await join(layout, client, [node.enrolment for node in nodes])
+                step.done(bool(joined), ", ".join(joined))
+        await hand_images(layout, client, steps)
+        if nodes and wanted.sample:
+            await raise_sample(client, nodes, steps, outcome)
+        outcome.nodes, _ = await client.list(NODE)
+        outcome.pods, _ = await client.list(POD)
+    return outcome
+
+
+def look(wanted: Wanted, steps: Steps) -> None:
+    """Refuse before anything is changed."""
+    with steps.step("look at this machine") as step:
+        path = supervised.settings_file(wanted.layout)
+        config = settings.read_master(path)
+        kept = kept_network(wanted.layout)
+        master_runs = supervised.runs(wanted.layout)
+        facts = preflight.gather(config, wanted.layout.root, master_runs, kept.subnet if kept else "")
+        preflight.check(facts, config, path)
+        step.note = "fit"
+
+
+async def ready_ground(wanted: Wanted, steps: Steps) -> Network | None:
+    """The bridge, and settings that tell nodes to reach the master there."""
+    path = supervised.settings_file(wanted.layout)
+    before = settings.read_master(path)
+    network = None
+    with steps.step("bridge and settings") as step:
+        present = path.read_bytes() if path.exists() else b""
+        if wanted.virtual_nodes:
+            ranges = (before.cluster.pod_cidr, before.cluster.service_cidr)
+            network = await asyncio.to_thread(ensure_network, wanted.layout, wanted.subnet, ranges)
+        settings.write(advertised(before, network), path)
+        step.done(path.read_bytes() != present, f"{network.bridge} {network.subnet}" if network else "")
+    return network
+
+
+def advertised(config: MasterConfig, network: Network | None) -> MasterConfig:
+    """The settings with the bridge's address among those that nodes reach the master by."""
+    if network is None or network.gateway in config.api.advertise:
+        return config
+    return replace(config, api=replace(config.api, advertise=(*config.api.advertise, network.gateway)))
+
+
+async def raise_parts(wanted: Wanted, network: Network | None, steps: Steps) -> list[VirtualNode]:
+    """What does not wait for one another: the master, the virtual nodes, the images.  The first error speaks for all."""
+    try:
+        async with asyncio.TaskGroup() as parts:
+            parts.create_task(raise_master(wanted.layout, steps))
+            nodes = parts.create_task(asyncio.to_thread(raise_nodes, wanted, network, steps))
+            parts.create_task(asyncio.to_thread(make_images, wanted.layout, steps))
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from group
+    return nodes.result()
+
+
+async def raise_master(layout: Layout, steps: Steps) -> None:
+    """The master, supervised, until its API says that it is ready."""
+    with steps.step("master") as step:
+        changed = await asyncio.to_thread(supervised.ensure_master, layout)
+        log = supervised.places(layout).log(supervised.SERVICE)
+        await hold(lambda: answers_ready(layout), MASTER_SECONDS, f"the master does not become ready: see {log}")
+        step.done(changed, "ready" if changed else "")
+
+
+async def answers_ready(layout: Layout) -> bool:
+    """Whether /readyz says ok."""
+    if not layout.admin_conf.exists():
+        return False
+    try:
+        async with Client.from_kubeconfig(layout.admin_conf) as client:
+            await client.raw("GET", "/readyz")
+    except (ApiError, *LINK_FAILURES):
+        return False
+    return True
+
+
+def raise_nodes(wanted: Wanted, network: Network | None, steps: Steps) -> list[VirtualNode]:
+    """The virtual nodes, running."""
+    if network is None:
+        return []
+    with steps.step("virtual nodes") as step:
+        names = [f"node-{number}" for number in range(1, wanted.virtual_nodes + 1)]
+        nodes = [VirtualNode.create(wanted.layout, network, name, wanted.size) for name in names]
+        started = [node.record.name for node in nodes if node.start()]
+        step.done(bool(started), ", ".join(f"{node.record.name} {node.record.address}" for node in nodes))
+    return nodes
+
+
+def archive_path(layout: Layout) -> Path:
+    return layout.state / "images/wherry.tar"
+
+
+def make_images(layout: Layout, steps: Steps) -> None:
+    """The archive of our own images."""
+    path = archive_path(layout)
+    with steps.step("images") as step:
+        if path.exists():
+            return
+        content = build_archive(images())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".new")
+        draft.write_bytes(content)
+        draft.replace(path)
+        step.done(True, f"{len(content) >> 10} KiB")
+
+
+async def hand_images(layout: Layout, client: Client, steps: Steps) -> None:
+    """The archive to each node that does not report its images."""
+    with steps.step("images to the nodes") as step:
+        nodes, _ = await client.list(NODE)
+        lacking = {str(node["metadata"]["name"]) for node in nodes if sample.IMAGE not in image_names(node)}
+        loaded = [row async for row in load_archive(client, archive_path(layout), lacking)] if lacking else []
+        for row in loaded:
+            if row.problem:
+                raise Trouble(f"{row.node}: {row.problem}")
+        step.done(bool(loaded), ", ".join(row.node for row in loaded))
+
+
+def image_names(node: dict[str, Any]) -> set[str]:
+    """Every name of every image that a node reports."""
+    return {name for image in node.get("status", {}).get("images") or () for name in image.get("names") or ()}
+
+
+async def raise_sample(client: Client, nodes: Sequence[VirtualNode], steps: Steps, outcome: Outcome) -> None:
+    """The sample, ready, and what its Service answers on each virtual node."""
+    with steps.step("sample") as step:
+        changed = await sample.deploy(client, REPLICAS_A_NODE * len(nodes))
+        await hold(lambda: sample.is_ready(client), SAMPLE_SECONDS, "the sample does not get ready: kubectl get pods")
+        step.done(changed, "deployment/web service/web" if changed else "")
+    with steps.step("its answer from each node") as step:
+        outcome.address = await sample.address(client)
+
+        async def heard() -> bool:
+            said = await asyncio.gather(*(asyncio.to_thread(sample.fetch, node, outcome.address) for node in nodes))
+            outcome.answers = {node.record.name: text for node, text in zip(nodes, said, strict=True)}
+            return all(said)
+
+        await hold(heard, ANSWER_SECONDS, f"no answer at {outcome.address}: master doctor")
+        step.note = f"http://{outcome.address}"
+
+
+def link_kubeconfig(layout: Layout) -> Path:
+    """`kubeconfig` at the top of the root, the admin's."""
+    path = layout.root / "kubeconfig"
+    target = layout.admin_conf.relative_to(layout.root)
+    if not (path.is_symlink() and path.readlink() == target):
+        path.unlink(missing_ok=True)
+        path.symlink_to(target)
+    return path
+
+
+async def hold(holds: Callable[[], Awaitable[bool]], seconds: float, otherwise: str) -> None:
+    """Wait for a condition of the cluster; Trouble says what did not come."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while True:
+                if await holds():
+                    return
+                await asyncio.sleep(0.1)
+    raise Trouble(otherwise)
