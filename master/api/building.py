@@ -1,0 +1,98 @@
+"""Puts the API together: store, cache, registry, verbs, documents; what belongs to a process is the caller's.
+
+`build` takes every part that trust decides on as an argument, so that a test builds the same server over a memory store
+with an authenticator of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kube.kinds import BUILT_IN, Kind
+from master.api.cache import Cache
+from master.api.contract import Admission, Authenticator, Authorizer
+from master.api.discovery import Discovery
+from master.api.handling import Api, Creator, kinds_finder
+from master.api.health import Health, Metrics, version
+from master.api.lists import Lists
+from master.api.registry import Registry
+from master.api.verbs import Rooms
+from master.api.watching import Watches
+from master.store.contract import Store
+
+Crypt = Callable[[bytes, bytes], bytes]
+
+
+@dataclass(slots=True)
+class Parts:
+    """What differs from one server to the next: who is trusted, what is admitted, how secrets are sealed."""
+
+    authenticator: Authenticator
+    authorizer: Authorizer
+    admission: Sequence[Admission] = ()
+    seal: Crypt | None = None
+    open: Crypt | None = None
+    creators: Mapping[tuple[str, str], Creator] = field(default_factory=dict)
+    address: str = "127.0.0.1:6443"
+
+
+class Server:
+    """The API without its socket: `api.handle` answers requests once `start` has loaded the cache."""
+
+    def __init__(self, store: Store, cache: Cache, registry: Registry, api: Api, watches: Watches) -> None:
+        self.store = store
+        self.cache = cache
+        self.registry = registry
+        self.api = api
+        self.watches = watches
+        self._following: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._following = await self.cache.start()
+
+    async def stop(self) -> None:
+        self.watches.end_all()
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.wait({self._following})
+            self._following = None
+
+    def trouble(self) -> str:
+        """Why the cache does not follow the store; empty when it does."""
+        if self._following is None or self._following.done():
+            return "the watch cache does not follow the store"
+        return ""
+
+
+def build(store: Store, parts: Callable[[Cache], Parts], kinds: Sequence[Kind] = BUILT_IN) -> Server:
+    """`parts` is given the cache that authentication, authorization and admission read from."""
+    opener: list[Crypt] = []
+    cache = Cache(store, [kind for kind in kinds if kind.stored], lambda key, value: opener[0](key, value))
+    given = parts(cache)
+    opener.append(given.open or (lambda _key, value: value))
+    registry = Registry(store, cache, given.admission, given.seal)
+    lists = Lists(store, cache)
+    watches = Watches(cache, lists)
+    find = kinds_finder({(kind.group, kind.version, kind.plural): kind for kind in kinds})
+    api = Api(Rooms(registry, lists, watches), find, given.authenticator, given.authorizer)
+    api.creators.update(given.creators)
+    server = Server(store, cache, registry, api, watches)
+    _documents(api, server, Discovery(kinds, given.address))
+    return server
+
+
+def _documents(api: Api, server: Server, discovery: Discovery) -> None:
+    health = Health({"ping": str, "store": lambda: _asked(server.store), "watch-cache": server.trouble})
+    metrics = Metrics(lambda: server.store.revision, lambda: len(server.watches))
+    api.observe = metrics.observe
+    for path in ("/healthz", "/livez", "/readyz"):
+        api.documents[path] = api.documents[f"{path}/*"] = health.serve
+    for path in ("/api", "/apis"):
+        api.documents[path] = api.documents[f"{path}/*"] = discovery.serve
+    api.documents |= {"/version": version, "/metrics": metrics.serve}
+
+
+def _asked(store: Store) -> str:
+    return "" if store.revision > 0 else "the store has no revision"

@@ -1,0 +1,281 @@
+"""The watch cache: every stored object in memory, as bytes, with the window of past changes watches resume from.
+
+Contract: the one task in `run` follows the store's log and applies each revision at once; readers see whole revisions.
+A reader that must not see the past waits with `fresh()`, which costs nothing when the cache has caught up.
+
+How a start works: objects are loaded as of some thousand revisions ago and the log since then is replayed, so that
+clients resume their watches over a restart of the server as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import logging
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from itertools import count
+
+import orjson
+
+from kube.kinds import Kind
+from master.api.entries import Attributes, Entry, Object, Shape, attributes_of, shape_of
+from master.api.watchers import ADDED, DELETED, MODIFIED, Change, Watchers
+from master.store.contract import CompactedError, Event, EventType, KeyValue, Range, SlowWatcherError, Store
+
+log = logging.getLogger(__name__)
+
+HISTORY = 2000
+"""Revisions replayed at a start."""
+WINDOW = 2000
+"""Changes kept for each kind."""
+DECODED = 1000
+"""Decoded objects kept for `get` and `list`, of all kinds."""
+QUEUE = 100_000
+PAGE = 1000
+
+Listener = Callable[[Change], None]
+Opener = Callable[[bytes, bytes], bytes]
+"""(key, stored value) → the value in the clear."""
+
+
+class Collection:
+    """One kind's objects, ordered as the store orders their keys: by `namespace/name` or `name`."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self.shape: Shape = shape_of(kind)
+        self.prefix = kind.storage_prefix().encode()
+        self.order: list[str] = []
+        self.entries: dict[str, Entry] = {}
+        self.changes: deque[Change] = deque()
+        self.floor = 0
+        self.newest = 0
+        self.watchers = Watchers(kind)
+        self.listeners: list[Listener] = []
+
+    def find(self, namespace: str, name: str) -> Entry | None:
+        return self.entries.get(f"{namespace}/{name}" if self.kind.namespaced else name)
+
+    def slice(self, namespace: str = "", start: str = "") -> list[Entry]:
+        """The entries of a namespace (empty: of all), from the key `start` on, in order."""
+        order, entries = self.order, self.entries
+        if not namespace or not self.kind.namespaced:
+            return [entries[key] for key in (order[bisect_left(order, start) :] if start else order)]
+        low = bisect_left(order, max(start, namespace + "/"))
+        high = bisect_left(order, namespace + "0")  # "0" follows "/"
+        return [entries[key] for key in order[low:high]]
+
+    def since(self, revision: int) -> list[Change] | None:
+        """The changes after `revision`, oldest first; None when some of them are forgotten."""
+        if revision < self.floor:
+            return None
+        newer: list[Change] = []
+        for change in reversed(self.changes):
+            if change.revision <= revision:
+                break
+            newer.append(change)
+        newer.reverse()
+        return newer
+
+    def unchanged_since(self, revision: int) -> bool:
+        return revision >= self.newest
+
+    def put(self, key: str, entry: Entry) -> Change:
+        old = self.entries.get(key)
+        if old is None:
+            insort(self.order, key)
+        self.entries[key] = entry
+        return Change(MODIFIED if old else ADDED, entry, old)
+
+    def drop(self, key: str, revision: int) -> Change | None:
+        old = self.entries.pop(key, None)
+        if old is None:
+            return None
+        del self.order[bisect_left(self.order, key)]
+        return Change(DELETED, old.at(revision), old)
+
+    def remember(self, change: Change) -> None:
+        self.changes.append(change)
+        self.newest = change.revision
+        if len(self.changes) > WINDOW:
+            self.floor = self.changes.popleft().revision
+
+
+class Cache:
+    """All collections; implements `Reader` for authentication, authorization and admission."""
+
+    def __init__(self, store: Store, kinds: Iterable[Kind], opener: Opener | None = None) -> None:
+        self._store = store
+        self._open = opener
+        self._collections: dict[tuple[str, str], Collection] = {}
+        self._by_prefix: dict[bytes, Collection] = {}
+        self._prepared: dict[bytes, tuple[bytes, bytes, Attributes]] = {}
+        self._decoded: dict[Entry, Object] = {}
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._tickets = count()
+        self.revision = 0
+        for kind in kinds:
+            self.add_kind(kind)
+
+    def add_kind(self, kind: Kind) -> Collection:
+        """Kinds that share a storage prefix (two versions of one) share the first one's collection."""
+        collection = self._by_prefix.get(kind.storage_prefix().encode()[:-1]) or Collection(kind)
+        self._by_prefix[collection.prefix[:-1]] = collection
+        self._collections[kind.group, kind.plural] = collection
+        return collection
+
+    def collection(self, kind: Kind) -> Collection:
+        return self._collections[kind.group, kind.plural]
+
+    @property
+    def collections(self) -> list[Collection]:
+        return list(self._by_prefix.values())
+
+    def listen(self, kind: Kind, listener: Listener) -> None:
+        """Call `listener` with every change of the kind, at once; it must not wait and must not raise."""
+        self.collection(kind).listeners.append(listener)
+
+    # Reader
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        """The decoded object, shared by all who ask: never to be changed."""
+        entry = self.collection(kind).find(namespace, name)
+        return None if entry is None else self._decode(entry)
+
+    def list(self, kind: Kind, namespace: str = "") -> list[Object]:
+        return [self._decode(entry) for entry in self.collection(kind).slice(namespace)]
+
+    def _decode(self, entry: Entry) -> Object:
+        found = self._decoded.get(entry)
+        if found is None:
+            if len(self._decoded) >= DECODED:
+                self._decoded.pop(next(iter(self._decoded)))
+            found = self._decoded[entry] = entry.decode()
+        return found
+
+    # Freshness
+
+    async def fresh(self) -> int:
+        """Wait until everything acknowledged so far is visible; the revision reached."""
+        if self.revision < self._store.revision:
+            await self.reach(self._store.revision)
+        return self.revision
+
+    async def reach(self, revision: int) -> None:
+        """Wait until the cache has applied `revision`."""
+        if self.revision >= revision:
+            return
+        reached = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (revision, next(self._tickets), reached))
+        await reached
+
+    def _advance(self, revision: int) -> None:
+        self.revision = max(self.revision, revision)
+        while self._waiting and self._waiting[0][0] <= self.revision:
+            reached = heapq.heappop(self._waiting)[2]
+            if not reached.done():
+                reached.set_result(None)
+
+    # Following the store
+
+    def expect(self, key: bytes, stored: bytes, data: bytes, attributes: Attributes) -> None:
+        """A write under way: spares decoding its value again when it comes back through the log."""
+        self._prepared[key] = (stored, data, attributes)
+
+    def forget(self, key: bytes) -> None:
+        self._prepared.pop(key, None)
+
+    async def start(self) -> asyncio.Task[None]:
+        """Load everything, then follow; returns when reads are fresh, with the task that follows."""
+        target = self._store.revision
+        task = asyncio.create_task(self.run(), name="watch cache")
+        reached = asyncio.create_task(self.reach(target))
+        await asyncio.wait({task, reached}, return_when=asyncio.FIRST_COMPLETED)
+        if not reached.done():
+            reached.cancel()
+            await task
+        return task
+
+    async def run(self) -> None:
+        """Follow the log for ever; start over from a new load when the log was lost."""
+        while True:
+            base = max(self._store.compact_revision, self._store.revision - HISTORY, 1)
+            with suppress(CompactedError):
+                await self._load(base)
+                await self._follow(base + 1)
+
+    async def _follow(self, revision: int) -> None:
+        watch = await self._store.watch(b"\0", b"\0", revision, queue=QUEUE)
+        try:
+            async for reached, events in watch:
+                for event in events:
+                    self._apply(event)
+                self._advance(reached)
+        except SlowWatcherError:
+            log.error("watch cache fell behind the store at revision=%d; loading again", self.revision)
+        finally:
+            await watch.close()
+
+    async def _load(self, revision: int) -> None:
+        for collection in self._by_prefix.values():
+            kvs = await self._read(collection.prefix, revision)
+            collection.entries = {}
+            for kv in kvs:
+                entry = self._entry(collection, kv)
+                collection.entries[kv.key[len(collection.prefix) :].decode()] = entry
+            collection.order = sorted(collection.entries)
+            collection.changes.clear()
+            collection.floor = collection.newest = revision
+            for watcher in collection.watchers:
+                watcher.lost()
+        self._decoded.clear()
+        self._advance(revision)
+
+    async def _read(self, prefix: bytes, revision: int) -> list[KeyValue]:
+        start, end, kvs = prefix, prefix[:-1] + b"0", []
+        while True:
+            page = await self._store.range(Range(start, end, PAGE, revision))
+            kvs += page.kvs
+            if not page.more:
+                return kvs
+            start = page.kvs[-1].key + b"\0"
+
+    def _apply(self, event: Event) -> None:
+        key = event.kv.key
+        path = key.rpartition(b"/")[0]
+        collection = self._by_prefix.get(path) or self._by_prefix.get(path.rpartition(b"/")[0])
+        if collection is None:
+            return
+        short = key[len(collection.prefix) :].decode()
+        if event.type is EventType.PUT:
+            change: Change | None = collection.put(short, self._entry(collection, event.kv))
+        else:
+            change = collection.drop(short, event.kv.mod_revision)
+        if change is not None:
+            self._publish(collection, change)
+
+    def _publish(self, collection: Collection, change: Change) -> None:
+        if change.old is not None:
+            self._decoded.pop(change.old, None)
+        collection.remember(change)
+        for listener in collection.listeners:
+            listener(change)
+        collection.watchers.tell(change)
+
+    def _entry(self, collection: Collection, kv: KeyValue) -> Entry:
+        namespace, _, name = kv.key[len(collection.prefix) :].decode().rpartition("/")
+        prepared = self._prepared.pop(kv.key, None)
+        if prepared is not None and prepared[0] == kv.value:
+            return Entry(collection.shape, namespace, name, prepared[1], kv.mod_revision, prepared[2])
+        return self.read_value(collection, kv)
+
+    def read_value(self, collection: Collection, kv: KeyValue) -> Entry:
+        """An entry from any value the store holds: sealed, or in another order than ours."""
+        namespace, _, name = kv.key[len(collection.prefix) :].decode().rpartition("/")
+        clear = self._open(kv.key, kv.value) if self._open is not None else kv.value
+        obj: Object = orjson.loads(clear)
+        data = clear if clear.startswith(collection.shape.head) else collection.shape.encode(obj)
+        return Entry(collection.shape, namespace, name, data, kv.mod_revision, attributes_of(collection.kind, obj))

@@ -1,0 +1,160 @@
+"""The chain every request goes through: who, may they, what, and the answer; every refusal leaves as a Status.
+
+How it works: one handler for all of HTTP, with its own routing by splitting the path.  A path outside the resources
+(discovery, health, OpenAPI) is looked up in a table of documents by its longest prefix.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+import orjson
+from aiohttp import web
+
+from kube.errors import ApiError, unauthorized
+from kube.kinds import Kind
+from master.api import views
+from master.api.authn.impersonation import impersonate
+from master.api.authn.union import ANONYMOUS, anonymous
+from master.api.authz.messages import forbidden
+from master.api.calls import Call, respond, wants_pretty
+from master.api.connections import Connection
+from master.api.contract import Authenticator, Authorizer, Credentials, Object, UserInfo
+from master.api.media import YAML, accepted, accepted_or_json
+from master.api.routing import NO_QUERY, FindKind, Query, Route, check_served, parse_query, route
+from master.api.subresources import SUBRESOURCES
+from master.api.verbs import VERBS, Rooms
+from master.api.versions import version_of
+
+log = logging.getLogger(__name__)
+
+Document = Callable[[web.BaseRequest, Query], Awaitable[web.StreamResponse]]
+Creator = Callable[[UserInfo, str, Object], Object]
+"""(caller, namespace, object) → the completed object: the kinds that are answered and not stored, such as reviews."""
+
+
+@dataclass(slots=True)
+class Api:
+    """Everything the handler needs; put together in `building`."""
+
+    rooms: Rooms
+    find: FindKind
+    authenticator: Authenticator
+    authorizer: Authorizer
+    documents: dict[str, Document] = field(default_factory=dict)
+    creators: dict[tuple[str, str], Creator] = field(default_factory=dict)
+    observe: Callable[[Route, int, float], None] | None = None
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await self._answer(request)
+        except ApiError as error:
+            return refuse(request, error)
+        except web.HTTPException as error:
+            return refuse(request, ApiError(error.status, "BadRequest", error.reason))
+        except ConnectionError:
+            raise
+        except Exception:
+            log.exception("request failed method=%s path=%s", request.method, request.path)
+            return refuse(request, ApiError(500, "InternalError", "Internal error occurred; the server's log has it"))
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        path, _, text = request.raw_path.partition("?")
+        query = parse_query(text) if text else NO_QUERY
+        asked = route(request.method, path, query, self.find)
+        user = await self._user(request, asked)
+        self._authorize(user, asked)
+        if not asked.info.is_resource:
+            return await self._document(request, asked.info.path, query)
+        version = version_of(check_served(asked))
+        form = accepted(request.headers.get("Accept", ""), wants_pretty(query))
+        return await self._resource(Call(request, asked, version, query, user, form))
+
+    # Who, and may they
+
+    async def _user(self, request: web.BaseRequest, asked: Route) -> UserInfo:
+        user = await self.authenticator.authenticate(credentials(request))
+        if user is None:
+            user = anonymous(asked.info.path)
+        if user is None:
+            raise unauthorized()
+        if "Impersonate-User" in request.headers:
+            return impersonate(user, request.headers.items(), self.authorizer)
+        return user
+
+    def _authorize(self, user: UserInfo, asked: Route) -> None:
+        decision = self.authorizer.authorize(user, asked.info)
+        if not decision.allowed:
+            raise unauthorized() if user is ANONYMOUS else forbidden(user, asked.info, decision.reason)
+
+    # What
+
+    async def _resource(self, call: Call) -> web.StreamResponse:
+        info, kind = call.info, call.kind
+        if info.subresource:
+            own = SUBRESOURCES.get((kind.group, kind.plural, info.subresource)) or SUBRESOURCES.get(
+                ("", "*", info.subresource)
+            )
+            return await (own or VERBS[info.verb])(self.rooms, call)
+        creator = self.creators.get((kind.group, kind.plural))
+        if creator is not None:
+            return await self._create_unstored(call, creator)
+        if not kind.stored:
+            raise ApiError(501, "NotImplemented", f"{kind.qualified} cannot be asked here")
+        return await VERBS[info.verb](self.rooms, call)
+
+    async def _create_unstored(self, call: Call, creator: Creator) -> web.StreamResponse:
+        obj = await call.object(call.kind, call.writing())
+        obj["kind"], obj["apiVersion"] = call.kind.kind, call.kind.api_version
+        return call.shown(creator(call.user, call.namespace, obj), 201)
+
+    async def _document(self, request: web.BaseRequest, path: str, query: Query) -> web.StreamResponse:
+        found = self.documents.get(path) or self.documents.get(path.rstrip("/"))
+        prefix = path
+        while found is None and "/" in prefix.rstrip("/"):
+            prefix = prefix.rstrip("/").rpartition("/")[0] + "/"
+            found = self.documents.get(prefix + "*")
+        if found is None:
+            return not_found_page(path)
+        if request.method not in ("GET", "HEAD"):
+            raise ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+        return await found(request, query)
+
+
+def credentials(request: web.BaseRequest) -> Credentials:
+    """What the connection and the request show of the caller."""
+    connection = request.protocol
+    certificate, remote = (
+        (connection.certificate, connection.remote) if isinstance(connection, Connection) else (None, "")
+    )
+    given = request.headers.get("Authorization")
+    token = None
+    if given is not None and given[:7].lower() == "bearer ":
+        token = given[7:].strip()
+    return Credentials(certificate, token, remote)
+
+
+def refuse(request: web.BaseRequest, error: ApiError) -> web.Response:
+    """The Status of a refusal, in a form the client can read."""
+    form = accepted_or_json(request.headers.get("Accept", ""))
+    status = error.to_status()
+    body = views.encode(status, form) if form.format == YAML else orjson.dumps(status)
+    response = respond(body, error.status, form.format)
+    retry = error.details.get("retryAfterSeconds")
+    if retry or error.status == 429:
+        response.headers["Retry-After"] = str(retry or 1)
+    if error.status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="wherry"'
+    return response
+
+
+def not_found_page(path: str) -> web.Response:
+    if path.startswith(("/api/", "/apis/")):
+        raise ApiError(404, "NotFound", "the server could not find the requested resource")
+    return respond(b"404 page not found\n", 404, "text/plain; charset=utf-8")
+
+
+def kinds_finder(kinds: Mapping[tuple[str, str, str], Kind]) -> FindKind:
+    return lambda group, version, plural: kinds.get((group, version, plural))

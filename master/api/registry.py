@@ -1,0 +1,295 @@
+"""The one registry of all kinds: an object's way into the store and out of it.
+
+Contract: every write is one transaction that compares the key's revision; a lost race is repeated on the newer object,
+unless the client said which version it meant (409).  Reads come from the watch cache, as fresh as the store.
+
+The way of a write: placed, defaults, admission mutates, strategy prepares, field managers, validation, admission
+validates, stored.  The object answered is the bytes stored, never encoded twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from kube import apply, times
+from kube.errors import ApiError, Cause, already_exists, conflict, invalid, not_found
+from kube.kinds import Kind
+from master.api import deletion as deleting
+from master.api import metadata, strategies
+from master.api.cache import Cache, Collection
+from master.api.contract import Admission, Attributes, Object
+from master.api.defaults import apply_defaults
+from master.api.entries import Entry, attributes_of
+from master.api.options import Deletion, Writing
+from master.api.traits import CREATED_BY_UPDATE, VERSION_REQUIRED, has
+from master.api.validation import validate_create, validate_update
+from master.store.contract import Compare, DeleteRange, Operation, Put, Store, StoreUnavailableError, Target, Txn
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 16
+"""Of a write that lost the race to another; each attempt starts from the newer object."""
+NAME_ATTEMPTS = 8
+MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
+
+Change = Callable[[Object | None], Object]
+"""From the present object (a copy that may be changed; None when there is none) to the wanted one."""
+Sealer = Callable[[bytes, bytes], bytes]
+OWN_WRITE = Writing()
+
+
+class Registry:
+    def __init__(
+        self, store: Store, cache: Cache, admission: Sequence[Admission] = (), seal: Sealer | None = None
+    ) -> None:
+        self.store = store
+        self.cache = cache
+        self.admission: list[Admission] = list(admission)
+        self._seal = seal
+
+    # Reading
+
+    async def find(self, kind: Kind, namespace: str, name: str) -> Entry | None:
+        await self.cache.fresh()
+        return self.cache.collection(kind).find(namespace, name)
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Entry:
+        if self.cache.revision < self.store.revision:
+            await self.cache.fresh()
+        entry = self.cache.collection(kind).find(namespace, name)
+        if entry is None:
+            raise not_found(kind.plural, name, kind.group)
+        return entry
+
+    # Creating
+
+    async def create(self, kind: Kind, namespace: str, obj: Object, writing: Writing = OWN_WRITE) -> Entry:
+        metadata.place(kind, obj, namespace)
+        generated = not obj["metadata"].get("name") and bool(obj["metadata"].get("generateName"))
+        await self._prepare_create(kind, namespace, obj, writing)
+        for _ in range(NAME_ATTEMPTS if generated else 1):
+            entry = await self._insert(kind, namespace, obj, writing.dry_run)
+            if entry is not None:
+                return entry
+            if generated:
+                obj["metadata"]["name"] = metadata.generated_name(obj["metadata"]["generateName"])
+        raise already_exists(kind.plural, obj["metadata"]["name"], kind.group)
+
+    async def _prepare_create(self, kind: Kind, namespace: str, obj: Object, writing: Writing) -> None:
+        apply_defaults(kind, obj)
+        attributes = self._attributes("CREATE", kind, "", namespace, obj, None, writing)
+        await self._mutate(attributes)
+        now = times.now()
+        metadata.begin(obj, now)
+        strategies.prepare_create(kind, obj)
+        if not writing.applying:
+            apply.track_update(kind, None, obj, writing.manager, "", now)
+        _refuse(kind, obj["metadata"].get("name", ""), validate_create(kind, obj))
+        attributes.name = obj["metadata"]["name"]
+        await self._validate(attributes)
+
+    async def _insert(self, kind: Kind, namespace: str, obj: Object, dry_run: bool) -> Entry | None:
+        """None when the name is taken."""
+        collection = self.cache.collection(kind)
+        name = obj["metadata"]["name"]
+        if dry_run:
+            await self.cache.fresh()
+            return None if collection.find(namespace, name) else self._pretended(collection, namespace, obj, 0)
+        return await self._put(collection, namespace, obj, 0)
+
+    # Updating
+
+    async def update(
+        self, kind: Kind, namespace: str, name: str, change: Change, writing: Writing = OWN_WRITE, subresource: str = ""
+    ) -> tuple[Entry, bool]:
+        """The entry after `change`, and whether the object was created by it."""
+        for _ in range(ATTEMPTS):
+            entry = await self.find(kind, namespace, name)
+            if entry is None:
+                return await self._create_by_update(kind, namespace, name, change, writing, subresource), True
+            old, new = entry.decode(), change(entry.decode())
+            metadata.place(kind, new, namespace, name)
+            _check_version(kind, entry, new)
+            await self._prepare_update(kind, namespace, new, old, writing, subresource)
+            stored = await self._replace(kind, namespace, entry, new, writing.dry_run)
+            if stored is not None:
+                return stored, False
+        raise conflict(kind.plural, name, MODIFIED, kind.group)
+
+    async def _create_by_update(
+        self, kind: Kind, namespace: str, name: str, change: Change, writing: Writing, subresource: str
+    ) -> Entry:
+        if subresource or not (writing.applying or has(CREATED_BY_UPDATE, kind)):
+            raise not_found(kind.plural, name, kind.group)
+        obj = change(None)
+        metadata.place(kind, obj, namespace, name)
+        if obj["metadata"].get("resourceVersion"):
+            raise not_found(kind.plural, name, kind.group)
+        return await self.create(kind, namespace, obj, writing)
+
+    async def _prepare_update(
+        self, kind: Kind, namespace: str, new: Object, old: Object, writing: Writing, subresource: str
+    ) -> None:
+        metadata.carry_over(kind, new, old)
+        if not subresource:
+            apply_defaults(kind, new)
+        attributes = self._attributes("UPDATE", kind, subresource, namespace, new, old, writing)
+        await self._mutate(attributes)
+        strategies.prepare_update(kind, new, old, subresource)
+        if not writing.applying:
+            apply.track_update(kind, old, new, writing.manager, subresource, times.now())
+        _refuse(kind, old["metadata"]["name"], validate_update(kind, new, old, subresource))
+        await self._validate(attributes)
+
+    async def _replace(self, kind: Kind, namespace: str, entry: Entry, new: Object, dry_run: bool) -> Entry | None:
+        """None when another write came first."""
+        collection = self.cache.collection(kind)
+        if deleting.left_by_update(kind, new):
+            return await self._remove(collection, entry, new, dry_run)
+        if dry_run:
+            return self._pretended(collection, namespace, new, entry.revision)
+        return await self._put(collection, namespace, new, entry.revision, entry)
+
+    async def rewrite(
+        self, kind: Kind, namespace: str, name: str, edit: Callable[[Object], None], dry_run: bool = False
+    ) -> Entry:
+        """Change an object in place on the server's own behalf (a binding, a budget's count): no defaults, no admission."""
+        for _ in range(ATTEMPTS):
+            entry = await self.get(kind, namespace, name)
+            obj = entry.decode()
+            edit(obj)
+            stored = await self._replace(kind, namespace, entry, obj, dry_run)
+            if stored is not None:
+                return stored
+        raise conflict(kind.plural, name, MODIFIED, kind.group)
+
+    # Deleting
+
+    async def delete(
+        self, kind: Kind, namespace: str, name: str, deletion: Deletion, writing: Writing = OWN_WRITE
+    ) -> tuple[Entry, bool]:
+        """The object as it is now or was at its end, and whether it is gone."""
+        for _ in range(ATTEMPTS):
+            entry = await self.get(kind, namespace, name)
+            old = entry.decode()
+            attributes = self._attributes("DELETE", kind, "", namespace, None, old, writing)
+            attributes.name = name
+            await self._mutate(attributes)
+            await self._validate(attributes)
+            going = deleting.plan(kind, old, deletion, times.now())
+            if not going.changed:
+                return entry, False
+            stored = await self._go(kind, namespace, entry, going, deletion.dry_run)
+            if stored is not None:
+                return stored, going.now
+        raise conflict(kind.plural, name, MODIFIED, kind.group)
+
+    async def _go(self, kind: Kind, namespace: str, entry: Entry, going: deleting.Going, dry_run: bool) -> Entry | None:
+        collection = self.cache.collection(kind)
+        if going.now:
+            return await self._remove(collection, entry, going.object, dry_run)
+        if dry_run:
+            return self._pretended(collection, namespace, going.object, entry.revision)
+        return await self._put(collection, namespace, going.object, entry.revision)
+
+    # The store
+
+    async def _put(
+        self, collection: Collection, namespace: str, obj: Object, revision: int, present: Entry | None = None
+    ) -> Entry | None:
+        """Store the object if its key is still at `revision` (0: absent); None when it is not."""
+        kind, name = collection.kind, obj["metadata"]["name"]
+        data = collection.shape.encode(obj)
+        if present is not None and present.data == data:
+            return present
+        key = kind.storage_key(namespace, name).encode()
+        value = self._seal(key, data) if self._seal is not None else data
+        attributes = attributes_of(kind, obj)
+        self.cache.expect(key, value, data, attributes)
+        revision = await self._commit(key, revision, Put(key, value))
+        if not revision:
+            self.cache.forget(key)
+            return None
+        return Entry(collection.shape, namespace, name, data, revision, attributes)
+
+    async def _remove(self, collection: Collection, entry: Entry, last: Object, dry_run: bool) -> Entry | None:
+        if dry_run:
+            return self._pretended(collection, entry.namespace, last, entry.revision)
+        key = collection.kind.storage_key(entry.namespace, entry.name).encode()
+        revision = await self._commit(key, entry.revision, DeleteRange(key))
+        if not revision:
+            return None
+        data = collection.shape.encode(last)
+        return Entry(
+            collection.shape, entry.namespace, entry.name, data, revision, attributes_of(collection.kind, last)
+        )
+
+    async def _commit(self, key: bytes, revision: int, operation: Operation) -> int:
+        """The new revision; 0 when the key is not at `revision` any more (and the cache knows by what it was changed)."""
+        try:
+            result = await self.store.txn(Txn([Compare(key, Target.MOD, "=", revision)], [operation]))
+        except StoreUnavailableError as error:
+            raise ApiError(503, "ServiceUnavailable", f"the store cannot write: {error}") from error
+        if result.succeeded:
+            return result.revision
+        await self.cache.reach(result.revision)
+        return 0
+
+    def _pretended(self, collection: Collection, namespace: str, obj: Object, revision: int) -> Entry:
+        data = collection.shape.encode(obj)
+        attributes = attributes_of(collection.kind, obj)
+        return Entry(collection.shape, namespace, obj["metadata"]["name"], data, revision, attributes)
+
+    # Admission
+
+    def _attributes(
+        self,
+        operation: str,
+        kind: Kind,
+        subresource: str,
+        namespace: str,
+        obj: Object | None,
+        old: Object | None,
+        writing: Writing,
+    ) -> Attributes:
+        name = (obj or old or {}).get("metadata", {}).get("name") or ""
+        return Attributes(
+            operation,
+            kind,
+            subresource,
+            namespace,
+            name,
+            obj,
+            old,
+            writing.user,
+            writing.dry_run,
+            writing.options,
+            writing.warn,
+        )
+
+    async def _mutate(self, attributes: Attributes) -> None:
+        for plugin in self.admission:
+            await plugin.mutate(attributes)
+
+    async def _validate(self, attributes: Attributes) -> None:
+        for plugin in self.admission:
+            await plugin.validate(attributes)
+
+
+def _refuse(kind: Kind, name: str, causes: Iterable[Cause]) -> None:
+    found: list[Any] = list(causes)
+    if found:
+        raise invalid(kind.kind, name, found, kind.group)
+
+
+def _check_version(kind: Kind, entry: Entry, new: Object) -> None:
+    """409 when the client means another version than the present one."""
+    version = new["metadata"].get("resourceVersion")
+    if version and version != "0":
+        if version != str(entry.revision):
+            raise conflict(kind.plural, entry.name, MODIFIED, kind.group)
+    elif has(VERSION_REQUIRED, kind):
+        said = "Invalid value: 0: must be specified for an update"
+        raise invalid(kind.kind, entry.name, [Cause("FieldValueInvalid", said, "metadata.resourceVersion")], kind.group)

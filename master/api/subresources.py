@@ -1,0 +1,220 @@
+"""Subresources that are more than a part of their object: scale, binding, eviction.
+
+The others (status, finalize, approval, ephemeralcontainers, resize) are read and written as their object is; what a
+write through them may change is their strategy's to say.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+from kube.patches import apply_patch
+
+from kube import kinds, selectors, times
+from kube.decoding import EVICTION, SCALE, decode, recode
+from kube.errors import ApiError, Cause, bad_request, conflict, invalid, not_found
+from kube.kinds import Kind
+from master.api.calls import Call
+from master.api.contract import Object
+from master.api.entries import Entry
+from master.api.media import patch_type
+from master.api.options import Writing, read_deletion
+from master.api.routing import NO_QUERY
+from master.api.verbs import Rooms, Verb
+
+BINDING = kinds.BUILT_IN[0]
+BUDGETS = kinds.kind_of({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget"})
+POD = kinds.kind_of({"apiVersion": "v1", "kind": "Pod"})
+CREATED: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+_VIOLATES = "Cannot evict pod as it would violate the pod's disruption budget."
+_SEVERAL = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+_PROTECTED_FROM_EVICTION = ("Succeeded", "Failed", "Pending")
+
+
+# Scale
+
+
+def scale_of(obj: Object) -> Object:
+    meta, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
+    kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    scaled: Object = {"replicas": status.get("replicas", 0)}
+    selector = _selector_text(spec.get("selector"))
+    if selector:
+        scaled["selector"] = selector
+    return {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {key: meta[key] for key in kept if key in meta},
+        "spec": {"replicas": spec["replicas"]} if spec.get("replicas") else {},
+        "status": scaled,
+    }
+
+
+def _selector_text(selector: Any) -> str:
+    """Of a LabelSelector, or of the plain map that ReplicationControllers have."""
+    if not selector:
+        return ""
+    structured = selector.keys() <= {"matchLabels", "matchExpressions"}
+    return selectors.label_text((selectors.from_object if structured else selectors.from_labels)(selector))
+
+
+async def scale(rooms: Rooms, call: Call) -> web.StreamResponse:
+    if call.info.verb == "get":
+        entry = await rooms.registry.get(call.stored, call.namespace, call.info.name)
+        return call.shown(scale_of(entry.decode()))
+    writing, body, media = call.writing(), await call.body(), call.content_type
+    patching = call.info.verb == "patch"
+    if patching:
+        media = patch_type(media)
+
+    def change(old: Object | None) -> Object:
+        if old is None:
+            raise not_found(call.kind.plural, call.info.name, call.kind.group)
+        if patching:
+            wanted, _ = recode(apply_patch(SCALE, scale_of(old), body, media), SCALE, writing.field_validation)
+        else:
+            wanted, _ = decode(body, media or "application/json", SCALE, writing.field_validation)
+        return _scaled(call.kind, old, wanted)
+
+    entry, _ = await rooms.registry.update(call.stored, call.namespace, call.info.name, change, writing, "scale")
+    return call.shown(scale_of(entry.decode()))
+
+
+def _scaled(kind: Kind, old: Object, wanted: Object) -> Object:
+    meta, name = wanted.get("metadata") or {}, old["metadata"]["name"]
+    replicas = (wanted.get("spec") or {}).get("replicas", 0)
+    if meta.get("name", name) != name:
+        raise bad_request(f"the name of the object ({meta['name']}) does not match the name on the URL ({name})")
+    if replicas < 0:
+        said = f"Invalid value: {replicas}: must be greater than or equal to 0"
+        raise invalid("Scale", name, [Cause("FieldValueInvalid", said, "spec.replicas")], "autoscaling")
+    if meta.get("resourceVersion"):
+        old["metadata"]["resourceVersion"] = meta["resourceVersion"]
+    old.setdefault("spec", {})["replicas"] = replicas
+    return old
+
+
+# Binding
+
+
+async def bind(rooms: Rooms, call: Call) -> web.StreamResponse:
+    """POST pods/NAME/binding, and POST bindings, whose body names the pod."""
+    writing = call.writing()
+    binding = await call.object(BINDING, writing)
+    name = call.info.name or (binding.get("metadata") or {}).get("name", "")
+    target = binding.get("target") or {}
+    _check_target(name, target)
+    now = times.now()
+    await rooms.registry.rewrite(
+        POD, call.namespace, name, lambda pod: _bound(pod, binding, target["name"], now), writing.dry_run
+    )
+    return call.shown(CREATED, 201)
+
+
+def _check_target(name: str, target: Object) -> None:
+    if target.get("kind") not in (None, "", "Node"):
+        said = f'Unsupported value: "{target["kind"]}": supported values: "Node", "<empty>"'
+        raise invalid("Binding", name, [Cause("FieldValueNotSupported", said, "target.kind")])
+    if not target.get("name"):
+        raise invalid("Binding", name, [Cause("FieldValueRequired", "Required value", "target.name")])
+
+
+def _bound(pod: Object, binding: Object, node: str, now: str) -> None:
+    meta, spec, wanted = pod["metadata"], pod["spec"], binding.get("metadata") or {}
+    name = meta["name"]
+    for key in ("uid", "resourceVersion"):
+        if wanted.get(key) and wanted[key] != meta.get(key):
+            raise conflict("pods/binding", name, f"the {key} in the precondition does not match the pod's")
+    if meta.get("deletionTimestamp"):
+        raise conflict("pods/binding", name, f"pod {name} is being deleted, cannot be assigned to a host")
+    if spec.get("nodeName"):
+        raise conflict("pods/binding", name, f'pod {name} is already assigned to node "{spec["nodeName"]}"')
+    if spec.get("schedulingGates"):
+        raise conflict("pods/binding", name, f"pod {name} has non-empty .spec.schedulingGates")
+    spec["nodeName"] = node
+    for key in ("annotations", "labels"):
+        if wanted.get(key):
+            meta.setdefault(key, {}).update(wanted[key])
+    conditions = pod.setdefault("status", {}).setdefault("conditions", [])
+    scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now}
+    conditions[:] = [one for one in conditions if one["type"] != "PodScheduled"] + [scheduled]
+
+
+# Eviction
+
+
+async def evict(rooms: Rooms, call: Call) -> web.StreamResponse:
+    writing = call.writing()
+    eviction = await call.object(EVICTION, writing)
+    name = (eviction.get("metadata") or {}).get("name") or call.info.name
+    if name != call.info.name:
+        raise bad_request(f"name in URL does not match name in Eviction object: {name} {call.info.name}")
+    deletion = read_deletion(NO_QUERY, eviction.get("deleteOptions") or {})
+    pod = await rooms.registry.get(POD, call.namespace, name)
+    await _spend_budget(rooms, pod, deletion.dry_run or writing.dry_run)
+    own = Writing(call.user, dry_run=deletion.dry_run, warn=call.warn)
+    await rooms.registry.delete(POD, call.namespace, name, deletion, own)
+    return call.shown(CREATED, 201)
+
+
+async def _spend_budget(rooms: Rooms, entry: Entry, dry_run: bool) -> None:
+    """Take one disruption from the budget that covers the pod; 429 when it has none left."""
+    pod = entry.decode()
+    phase = (pod.get("status") or {}).get("phase")
+    if pod["metadata"].get("deletionTimestamp") or phase in _PROTECTED_FROM_EVICTION:
+        return
+    budgets = [one for one in rooms.registry.cache.list(BUDGETS, entry.namespace) if _covers(one, entry)]
+    if len(budgets) > 1:
+        raise ApiError(500, "InternalError", _SEVERAL)
+    if not budgets or _may_go_anyway(pod, budgets[0]):
+        return
+    now = times.now()
+    await rooms.registry.rewrite(
+        BUDGETS,
+        entry.namespace,
+        budgets[0]["metadata"]["name"],
+        lambda budget: _spend(budget, entry.name, now),
+        dry_run,
+    )
+
+
+def _covers(budget: Object, pod: Entry) -> bool:
+    selector = (budget.get("spec") or {}).get("selector")
+    return selector is not None and selectors.from_object(selector).matches(pod.labels)
+
+
+def _may_go_anyway(pod: Object, budget: Object) -> bool:
+    """An unready pod is not among the healthy ones a budget counts."""
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    if any(one["type"] == "Ready" and one["status"] == "True" for one in conditions):
+        return False
+    status = budget.get("status") or {}
+    if (budget.get("spec") or {}).get("unhealthyPodEvictionPolicy") == "AlwaysAllow":
+        return True
+    return status.get("currentHealthy", 0) >= status.get("desiredHealthy", 0) > 0
+
+
+def _spend(budget: Object, pod: str, now: str) -> None:
+    meta, status = budget["metadata"], budget.setdefault("status", {})
+    if status.get("observedGeneration", 0) < meta.get("generation", 0):
+        said = f"The disruption budget {meta['name']} is still being processed by the server."
+        raise _refused(said, 10)
+    if status.get("disruptionsAllowed", 0) <= 0:
+        wanted, found = status.get("desiredHealthy", 0), status.get("currentHealthy", 0)
+        raise _refused(f"The disruption budget {meta['name']} needs {wanted} healthy pods and has {found} currently")
+    status["disruptionsAllowed"] -= 1
+    status.setdefault("disruptedPods", {})[pod] = now
+
+
+def _refused(why: str, retry: int = 0) -> ApiError:
+    details = {"retryAfterSeconds": retry} if retry else {}
+    return ApiError(429, "TooManyRequests", _VIOLATES, [Cause("DisruptionBudget", why)], details)
+
+
+SUBRESOURCES: dict[tuple[str, str, str], Verb] = {
+    ("", "*", "scale"): scale,
+    ("", "pods", "binding"): bind,
+    ("", "pods", "eviction"): evict,
+}
+"""(group, plural, subresource) → what serves it; the plural `*` is every kind that has it."""

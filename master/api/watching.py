@@ -1,0 +1,231 @@
+"""A watch over HTTP: the initial state, then each change as it happens, until time, client or server ends it.
+
+How it works: a watcher is told of changes by the cache, synchronously; it encodes an event once for all watchers of the
+same form, and the frames of one turn of the loop leave in one write to the transport.  A client that reads too slowly
+fills the transport's buffer and its watch ends; it comes back and resumes from where it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from kube.errors import ApiError, gone
+from master.api import views
+from master.api.cache import Cache, Collection
+from master.api.connections import Connection
+from master.api.entries import Entry
+from master.api.lists import Lists
+from master.api.media import Form
+from master.api.options import Listing
+from master.api.versions import Version
+from master.api.watchers import ADDED, Bucket, Change, bucket_of, see
+
+BOOKMARK_EVERY = 60.0
+SHORTEST, LONGEST = 1800, 3600
+"""Seconds a watch lasts whose client does not say; spread, so that they do not all come back at once."""
+SLOW = 4 * 1024 * 1024
+"""Bytes waiting for one client after which its watch ends."""
+BATCH = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wanted:
+    """What the events of a watch look like."""
+
+    version: Version
+    form: Form
+    include: str = "Metadata"
+
+    def event(self, type: str, entry: Entry) -> bytes:
+        return views.event_bytes(type, entry, self.version, self.form, self.include)
+
+
+class HttpWatcher:
+    """One open watch of one client."""
+
+    def __init__(self, collection: Collection, listing: Listing, wanted: Wanted) -> None:
+        self.collection = collection
+        self.listing = listing
+        self.wanted = wanted
+        self.bucket: Bucket = bucket_of(collection.kind, listing.namespace, listing.selection)
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._transport: asyncio.Transport | None = None
+        self._pending: list[bytes] = []
+        self._size = 0
+        self._last = 0
+
+    # Told by the cache
+
+    def deliver(self, change: Change) -> None:
+        seen = see(self.listing.selection, self.listing.namespace, change)
+        if seen is not None:
+            self._last = change.revision
+            self._send(self._encode(change, *seen))
+
+    def lost(self) -> None:
+        self._send(_framed(views.error_event(gone("the server lost the log; list again").to_status())))
+        self.end()
+
+    def end(self) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    def _encode(self, change: Change, type: str, entry: Entry) -> bytes:
+        wanted = self.wanted
+        if entry is not change.entry:
+            return _framed(wanted.event(type, entry))
+        key = (type, wanted)
+        found = change.frames.get(key)
+        if found is None:
+            found = change.frames[key] = _framed(wanted.event(type, entry))
+        return found
+
+    # To the client
+
+    def _send(self, frame: bytes) -> None:
+        if not self._pending and self._transport is not None:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._pending.append(frame)
+        self._size += len(frame)
+        if self._size > SLOW:
+            self.end()
+
+    def _flush(self) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            self.end()
+        elif self._pending:
+            transport.write(b"".join(self._pending))
+            self._pending.clear()
+            self._size = transport.get_write_buffer_size()
+            if self._size > SLOW:
+                self.end()
+
+    def go_live(self, transport: asyncio.Transport) -> None:
+        """From now on changes go straight to the transport; those that waited go first."""
+        self._transport = transport
+        self._flush()
+
+    def bookmark(self, revision: int) -> None:
+        self._send(_framed(views.bookmark_bytes(self.wanted.version, self.wanted.form, revision)))
+
+    def finish(self) -> None:
+        self._flush()
+        self._transport = None
+
+
+class Watches:
+    """Serves watches; ends them all when the server stops."""
+
+    def __init__(self, cache: Cache, lists: Lists) -> None:
+        self._cache = cache
+        self._lists = lists
+        self._open: set[HttpWatcher] = set()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def end_all(self) -> None:
+        for watcher in self._open:
+            watcher.end()
+
+    async def serve(self, request: web.BaseRequest, listing: Listing, wanted: Wanted) -> web.StreamResponse:
+        collection = self._cache.collection(wanted.version.stored)
+        if listing.revision is None:
+            await self._cache.fresh()
+        elif listing.revision:
+            await self._lists.reach(listing.revision, listing.timeout)
+        watcher = HttpWatcher(collection, listing, wanted)
+        first = _first_frames(collection, watcher, self._cache.revision)
+        collection.watchers.add(watcher)
+        self._open.add(watcher)
+        try:
+            return await self._stream(request, watcher, first)
+        finally:
+            collection.watchers.discard(watcher)
+            self._open.discard(watcher)
+
+    async def _stream(
+        self, request: web.BaseRequest, watcher: HttpWatcher, first: Iterable[bytes]
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(headers=_HEADERS)
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        for batch in _batches(first):
+            await response.write(batch)
+        connection, transport = request.protocol, request.transport
+        if transport is None or not isinstance(connection, Connection):
+            return response
+        forget = connection.when_lost(watcher.end)
+        watcher.go_live(transport)
+        try:
+            await self._last(watcher)
+        finally:
+            forget()
+        if not transport.is_closing():
+            watcher.finish()
+            await response.write_eof()
+        return response
+
+    async def _last(self, watcher: HttpWatcher) -> None:
+        """Until the watch ends, with a bookmark each minute and one at the end."""
+        loop = asyncio.get_running_loop()
+        seconds = watcher.listing.timeout or random.randint(SHORTEST, LONGEST)
+        end = loop.time() + seconds
+        while not watcher.ended.done() and (left := end - loop.time()) > 0:
+            await asyncio.wait({watcher.ended}, timeout=min(left, BOOKMARK_EVERY))
+            if watcher.listing.bookmarks and not watcher.ended.done():
+                watcher.bookmark(self._cache.revision)
+
+
+_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-cache, private"}
+
+
+def _framed(line: bytes) -> bytes:
+    """One chunk of HTTP/1.1's chunked encoding."""
+    return b"%x\r\n%b\r\n" % (len(line), line)
+
+
+def _batches(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines in pieces worth a write."""
+    batch: list[bytes] = []
+    size = 0
+    for line in lines:
+        batch.append(line)
+        size += len(line)
+        if size > BATCH:
+            yield b"".join(batch)
+            batch, size = [], 0
+    if batch:
+        yield b"".join(batch)
+
+
+def _first_frames(collection: Collection, watcher: HttpWatcher, revision: int) -> Iterable[bytes]:
+    """What the watch begins with: the present state, or what has happened since the revision given."""
+    listing, wanted = watcher.listing, watcher.wanted
+    initial = listing.initial_events
+    if initial or (initial is None and not listing.revision):
+        selection = listing.selection
+        entries = [entry for entry in collection.slice(listing.namespace) if selection.matches(entry)]
+        lines = (wanted.event(ADDED, entry) for entry in entries)
+        return _with_end(lines, wanted, revision) if initial and listing.bookmarks else lines
+    changes = collection.since(listing.revision if listing.revision is not None else revision)
+    if changes is None:
+        watcher.end()
+        return [views.error_event(_too_old(listing.revision or 0, collection.floor).to_status())]
+    seen = [see(listing.selection, listing.namespace, change) for change in changes]
+    return (wanted.event(*one) for one in seen if one is not None)
+
+
+def _with_end(lines: Iterable[bytes], wanted: Wanted, revision: int) -> Iterable[bytes]:
+    yield from lines
+    yield views.bookmark_bytes(wanted.version, wanted.form, revision, initial_end=True)
+
+
+def _too_old(revision: int, floor: int) -> ApiError:
+    return gone(f"too old resource version: {revision} ({floor})")
