@@ -485,6 +485,11 @@ def by_kind(api_version: str, kind: str) -> Kind | None:
     return _BY_KIND.get((api_version, kind))
 
 
+def known(api_version: str, kind: str) -> Kind:
+    """The row of a built-in kind that is sure to be there; KeyError names one that is not."""
+    return _BY_KIND[api_version, kind]
+
+
 def kind_of(obj: dict[str, object]) -> Kind:
     """The row of a built-in object, from its apiVersion and kind; KeyError when there is none."""
     return _BY_KIND[str(obj.get("apiVersion")), str(obj.get("kind"))]

@@ -13,7 +13,7 @@ from typing import Any
 
 from kube.client import Client
 from kube.errors import ApiError, unauthorized
-from kube.kinds import Kind, by_kind
+from kube.kinds import known
 
 ALLOWED_SECONDS = 10.0
 REFUSED_SECONDS = 2.0
@@ -28,14 +28,8 @@ class Caller:
     groups: tuple[str, ...] = ()
 
 
-def _kind(api_version: str, kind: str) -> Kind:
-    found = by_kind(api_version, kind)
-    assert found is not None
-    return found
-
-
-TOKEN_REVIEW = _kind("authentication.k8s.io/v1", "TokenReview")
-ACCESS_REVIEW = _kind("authorization.k8s.io/v1", "SubjectAccessReview")
+TOKEN_REVIEW = known("authentication.k8s.io/v1", "TokenReview")
+ACCESS_REVIEW = known("authorization.k8s.io/v1", "SubjectAccessReview")
 
 
 def caller_of(certificate: Mapping[str, Any] | None) -> Caller | None:

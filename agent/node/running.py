@@ -18,7 +18,7 @@ from agent.node.objects import Health, Identity, Object, conditions, lease, new_
 from kube import times
 from kube.client import Client
 from kube.errors import ApiError
-from kube.kinds import Kind, by_kind
+from kube.kinds import known
 
 log = logging.getLogger(__name__)
 
@@ -29,14 +29,8 @@ RETRY_SECONDS = 2.0
 LINK_FAILURES = (ApiError, aiohttp.ClientError, OSError, TimeoutError)
 
 
-def _kind(api_version: str, kind: str) -> Kind:
-    found = by_kind(api_version, kind)
-    assert found is not None
-    return found
-
-
-NODE = _kind("v1", "Node")
-LEASE = _kind("coordination.k8s.io/v1", "Lease")
+NODE = known("v1", "Node")
+LEASE = known("coordination.k8s.io/v1", "Lease")
 
 
 @dataclass

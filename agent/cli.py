@@ -1,0 +1,14 @@
+"""The `agent` command: what runs on every node."""
+
+from kube.commands import Row, group
+
+main = group(
+    {
+        "run": Row("agent.commands:run", "Run this machine as a node."),
+        "dns": Row("agent.commands:dns", "Answer the cluster's names on this node."),
+        "announce": Row("agent.commands:announce", "Say by mDNS that this board is here."),
+        "doctor": Row("agent.doctoring:doctor", "Name what is wrong with this machine, and the fix."),
+    },
+    "agent",
+    "wherry's agent: what runs on every node.",
+)

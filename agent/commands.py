@@ -1,0 +1,84 @@
+"""The commands that run until they are told to stop: SIGTERM and Ctrl-C end them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kube.config import AgentConfig, SettingsError, read_agent
+from kube.layout import Layout
+
+ROOT = click.option("--root", type=click.Path(path_type=Path), default=Path("/"), help="Put every path under this folder.")
+CONFIG = click.option("--config", type=click.Path(path_type=Path), help="Settings; default /etc/wherry/agent.toml.")
+
+
+def _settings(root: Path, config: Path | None) -> tuple[Layout, AgentConfig]:
+    layout = Layout(root)
+    path = config or layout.config / "agent.toml"
+    try:
+        if not path.exists():
+            raise SettingsError(f"{path}: no such file; a node gets it when it joins (master join)")
+        return layout, read_agent(path)
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _run(work: Coroutine[Any, Any, None], *, quick: bool = True) -> None:
+    """Runs `work` until it ends or a signal cancels it; uvloop where its speed is worth its memory."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname).1s %(name)s: %(message)s")
+    logging.getLogger("aiohttp").setLevel(logging.WARNING)
+
+    async def until_stopped() -> None:
+        task = asyncio.ensure_future(work)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        try:
+            await task
+        except asyncio.CancelledError:
+            logging.getLogger(__name__).info("stopped")
+
+    if quick:
+        import uvloop
+
+        uvloop.run(until_stopped())
+    else:
+        asyncio.run(until_stopped())
+
+
+@click.command()
+@ROOT
+@CONFIG
+def run(root: Path, config: Path | None) -> None:
+    """Run this machine as a node: pods, services, routes and the node's API on 10250."""
+    layout, settings = _settings(root, config)
+    from agent.running import run as run_agent
+
+    _run(run_agent(layout, settings))
+
+
+@click.command()
+@ROOT
+@CONFIG
+def dns(root: Path, config: Path | None) -> None:
+    """Answer the cluster's names on this node, from the agent's service table."""
+    layout, settings = _settings(root, config)
+    from agent.dns.running import run as run_dns
+
+    _run(run_dns(settings.cluster.dns, settings.cluster.domain, layout.run / "services.json"), quick=False)
+
+
+@click.command()
+@ROOT
+@click.option("--ssh-port", default=22, show_default=True, help="Port of this board's SSH server.")
+def announce(root: Path, ssh_port: int) -> None:
+    """Say by mDNS that this board is here, until it is told to stop."""
+    from agent.announcing import run as run_announcer
+
+    _run(run_announcer(root, ssh_port), quick=False)

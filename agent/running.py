@@ -1,0 +1,238 @@
+"""The agent, put together: one client, one runtime, and the rooms that share them.
+
+informers (pods of this node, Services, EndpointSlices, Nodes)
+    pods ─▶ agent.pods ─▶ agent.runtime      Services, slices ─▶ ServiceTable ─▶ agent.proxy, the DNS table's file
+    Nodes ─▶ agent.network                   agent.node: Node status and Lease      agent.api: 10250, 10256
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import logging
+import socket
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import web
+
+from agent.api.access import Access
+from agent.api.server import NodeApi, health_app, serve, tls_context
+from agent.dns.tables import publish
+from agent.network.running import Network
+from agent.node.capacity import EVICTION_DISK, EVICTION_MEMORY, LoadMeter, capacity, system_info
+from agent.node.objects import Health, Identity, Object
+from agent.node.running import NodeKeeper
+from agent.pods.running import PodAgent
+from agent.proxy.kernel import Iptables, detect
+from agent.proxy.rules import Place
+from agent.proxy.running import Proxy
+from agent.runtime.client import Containerd
+from agent.runtime.contract import RuntimeFailure
+from agent.services import Key, ServiceTable
+from kube.client import Client
+from kube.config import AgentConfig
+from kube.informers import Informer
+from kube.kinds import known
+from kube.layout import Layout
+from probes import boards, cgroups
+
+log = logging.getLogger(__name__)
+
+PUBLISH_SECONDS = 0.2  # changes of the service table within it reach the DNS process together
+MAX_IMAGES = 50  # as many images as a Node's status names
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Files of this node: its client certificate, its serving certificate, the cluster's authority."""
+
+    authority: Path
+    certificate: Path
+    key: Path
+    serving_certificate: Path
+    serving_key: Path
+
+    @staticmethod
+    def of(layout: Layout, config: AgentConfig) -> Credentials:
+        def path(given: str, name: str) -> Path:
+            return Path(given) if given else layout.config / name
+
+        master = config.master
+        return Credentials(
+            path(master.ca, "ca.crt"),
+            path(master.certificate, "node.crt"),
+            path(master.key, "node.key"),
+            layout.config / "serving.crt",
+            layout.config / "serving.key",
+        )
+
+
+@dataclass
+class Services:
+    """The service table, kept from the API, and the file that the DNS process reads."""
+
+    table: ServiceTable
+    proxy: Proxy
+    file: Path
+    informers: tuple[Informer, Informer]
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        services, slices = self.informers
+        services.on_change(lambda event, old, new: self._heard(self.table.apply_service(event, new or old)))
+        slices.on_change(lambda event, old, new: self._heard(self.table.apply_slice(event, new or old)))
+
+    def _heard(self, keys: set[Key]) -> None:
+        if keys:
+            self.proxy.changed(keys)
+            self._changed.set()
+
+    async def run(self) -> None:
+        """The proxy starts when the first lists are in, so that it never takes down what a restart should leave alone."""
+        for informer in self.informers:
+            await informer.synced.wait()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.proxy.run())
+            tasks.create_task(self._publish())
+
+    async def _publish(self) -> None:
+        while True:
+            self._changed.clear()
+            publish(self.file, self.table)
+            await self._changed.wait()
+            await asyncio.sleep(PUBLISH_SECONDS)
+
+
+@dataclass
+class NodeFacts:
+    """What the Node's status tells of this machine, asked anew each time."""
+
+    runtime: Containerd
+    network: Network
+    meter: LoadMeter
+
+    async def health(self) -> Health:
+        pressed = {
+            "memory_pressure": self.meter.available_memory() < EVICTION_MEMORY,
+            "disk_pressure": self.meter.free_disk() < EVICTION_DISK,
+        }
+        try:
+            await self.runtime.version()
+        except RuntimeFailure as error:
+            return Health(runtime=f"container runtime is down: {error}", network=self.network.problem, **pressed)
+        return Health(network=self.network.problem, **pressed)
+
+    async def info(self) -> dict[str, str]:
+        version = await self.runtime.version()
+        return system_info(f"containerd://{version.version}", f"v1.36.0+wherry{importlib.metadata.version('wherry')}")
+
+    async def images(self) -> list[Object]:
+        found = await self.runtime.list_images()
+        named = [{"names": [*image.digests, *image.tags], "sizeBytes": image.size} for image in found]
+        return sorted(named, key=lambda image: -int(image["sizeBytes"]))[:MAX_IMAGES]
+
+
+def own_address(servers: tuple[str, ...], given: str) -> str:
+    """The address that this machine reaches the master from; the kernel's routing knows it, no packet is sent."""
+    if given:
+        return given
+    host, _, port = servers[0].removeprefix("https://").rpartition(":")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((host.strip("[]"), int(port.rstrip("/"))))
+        return str(probe.getsockname()[0])
+
+
+async def run(layout: Layout, config: AgentConfig) -> None:
+    """Until cancelled.  Pods are left as they are: an agent's restart touches none."""
+    name = config.node.name or boards.board().hostname
+    files = Credentials.of(layout, config)
+    client = Client(
+        servers=config.master.servers,
+        ca=files.authority,
+        cert=files.certificate,
+        key=files.key,
+        user_agent="wherry-agent",
+    )
+    async with client, Containerd(config.runtime.endpoint) as runtime:
+        await Agent(layout, config, name, files, client, runtime).run()
+
+
+@dataclass
+class Agent:
+    """Everything of one node, made from its settings."""
+
+    layout: Layout
+    config: AgentConfig
+    name: str
+    files: Credentials
+    client: Client
+    runtime: Containerd
+
+    async def run(self) -> None:
+        limits = cgroups.limits()
+        meter = LoadMeter(self.layout.root, limits)
+        nodes = Informer(self.client, known("v1", "Node"))
+        network = Network(self.name, lambda: nodes.store.values())
+        facts = NodeFacts(self.runtime, network, meter)
+        keeper = self._keeper(facts, meter, limits)
+        services = await self._services()
+        pods = PodAgent(self.client, self.runtime, self.name, self.layout)
+        nodes.on_change(lambda *_change: network.changed())
+        runners = await self._listen(pods, services.proxy)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for work in (nodes.run(), *(i.run() for i in services.informers), network.run(), services.run()):
+                    tasks.create_task(work)
+                tasks.create_task(keeper.run())
+                tasks.create_task(_tell_when_ready(network, keeper))
+                tasks.create_task(pods.run())
+        finally:
+            for runner in runners:
+                await runner.cleanup()
+
+    def _keeper(self, facts: NodeFacts, meter: LoadMeter, limits: cgroups.Limits) -> NodeKeeper:
+        node = self.config.node
+        identity = Identity(
+            name=self.name,
+            address=own_address(self.config.master.servers, node.address),
+            architecture=boards.board().architecture,
+            labels=node.labels,
+            taints=node.taints,
+            max_pods=node.max_pods,
+            port=self.config.server.port,
+        )
+        has = capacity(self.layout.root, limits)
+        return NodeKeeper(self.client, identity, has, meter, facts.health, facts.info, facts.images, time.monotonic)
+
+    async def _services(self) -> Services:
+        cluster = self.config.cluster
+        table = ServiceTable()
+        place = Place(self.name, cluster.pod_cidr, frozenset({cluster.dns}))
+        proxy = Proxy(table, Iptables(await detect()), place, time.monotonic)
+        informers = (
+            Informer(self.client, known("v1", "Service")),
+            Informer(self.client, known("discovery.k8s.io/v1", "EndpointSlice")),
+        )
+        return Services(table, proxy, self.layout.run / "services.json", informers)
+
+    async def _listen(self, pods: PodAgent, proxy: Proxy) -> list[web.AppRunner]:
+        server = self.config.server
+        access = Access(self.client, self.name, time.monotonic)
+        tls = tls_context(str(self.files.serving_certificate), str(self.files.serving_key), str(self.files.authority))
+        api = NodeApi(access, pods, self.runtime, self.runtime).app()
+
+        def problem() -> str:
+            return "" if proxy.synced.is_set() else "the service proxy has not written its rules yet"
+
+        return [
+            await serve(api, server.bind, server.port, tls),
+            await serve(health_app(problem), server.bind, server.health_port, None),
+        ]
+
+
+async def _tell_when_ready(network: Network, keeper: NodeKeeper) -> None:
+    """The node is Ready as soon as its pods can have a network; the status need not wait for the next look."""
+    await network.ready.wait()
+    keeper.changed()
