@@ -13,7 +13,7 @@ from typing import Any
 
 from kube.client import Client
 from kube.errors import ApiError, unauthorized
-from kube.kinds import known
+from kube.kinds import Kind, known
 
 ALLOWED_SECONDS = 10.0
 REFUSED_SECONDS = 2.0
