@@ -20,6 +20,7 @@ from provisioning.virtual.records import Process
 SERVICE = "master"
 START_SECONDS = 10.0
 STOP_SECONDS = 30.0
+CRASHES = 3
 
 
 def places(layout: Layout) -> Places:
@@ -70,6 +71,15 @@ def ensure_master(layout: Layout) -> bool:
         request(here, "start", SERVICE)
         changed = True
     return begun or changed
+
+
+def refuse_crashing(layout: Layout) -> None:
+    """Trouble, with the master's last words, when it has ended CRASHES times since its supervisor started."""
+    here = places(layout)
+    row = next((row for row in status(here) if row["name"] == SERVICE), None)
+    if row and row["starts"] > CRASHES and row["last_exit"] and row["seconds"] < 1.0:
+        words = here.log(SERVICE).read_text(errors="replace").strip().splitlines() or ["nothing"]
+        raise Trouble(f"the master ends at once, saying: {words[-1]} (see {here.log(SERVICE)})")
 
 
 def stop(layout: Layout) -> bool:

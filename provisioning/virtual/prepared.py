@@ -1,0 +1,34 @@
+"""What a prepared board does before it is joined: it announces itself.
+
+A flashed board carries the announcer on its card; a virtual node runs the one of the environment that made it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import provisioning
+from kube.layout import Layout
+from provisioning.supervising.services import Service
+from provisioning.virtual.network import Network
+from provisioning.virtual.nodes import VirtualNode
+from provisioning.virtual.records import Size
+
+ANNOUNCER = "wherry-announce"
+
+
+def announcer() -> Service:
+    """`agent announce`, kept running."""
+    return Service(ANNOUNCER, (str(Path(sys.prefix) / "bin/agent"), "announce"), after=("sshd",), stop_seconds=5.0)
+
+
+def own_programs() -> tuple[Path, ...]:
+    """The environment that runs this, and the folder of its packages: in a checkout they lie apart."""
+    packages = Path(provisioning.__file__).parents[1]
+    return tuple(dict.fromkeys((packages, Path(sys.prefix))))
+
+
+def create_prepared(layout: Layout, network: Network, name: str, size: Size, address: str = "") -> VirtualNode:
+    """A virtual node that announces itself and can be joined."""
+    return VirtualNode.create(layout, network, name, size, address, (announcer(),), own_programs())
