@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,13 +20,6 @@ DEFAULT_SECONDS = 3600
 LEAST_SECONDS = 600
 MOST_SECONDS = 1 << 32
 BINDABLE = {("v1", "Pod"): POD, ("v1", "Secret"): SECRET, ("v1", "Node"): NODE}
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """The claims of what a token is bound to, and what the request repeats of it."""
-
-    claims: Object
 
 
 class TokenIssuer:
@@ -108,15 +100,13 @@ class TokenIssuer:
         kind = BINDABLE.get((reference.get("apiVersion", ""), reference.get("kind", "")))
         name, uid = reference.get("name", ""), reference.get("uid", "")
         if kind is None:
-            said = f"cannot bind token for serviceaccount {account!r} to object {reference.get('kind')!r}".replace(
-                "'", '"'
-            )
+            said = f'cannot bind token for serviceaccount "{account}" to object "{reference.get("kind", "")}"'
             raise ApiError(400, "BadRequest", f"{said}: only Pod, Secret and Node of v1 can be bound")
         found = self._reader.get(kind, namespace if kind.namespaced else "", name)
         if found is None:
             raise not_found(kind.plural, name)
         if uid and uid != found["metadata"]["uid"]:
-            said = f"the UID in the bound object reference ({uid}) does not match the UID in record. The object might have been deleted and then recreated"
+            said = f"the UID in the bound object reference ({uid}) does not match the UID in record"
             raise conflict(kind.plural, name, said)
         if kind is POD:
             return self._pod_claims(account, found)

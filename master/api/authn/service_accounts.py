@@ -125,7 +125,9 @@ def groups_of(namespace: str) -> tuple[str, ...]:
 
 
 def _extra(claims: Claims, private: dict[str, Any]) -> dict[str, tuple[str, ...]]:
-    extra = {PREFIX + "credential-id": (f"JTI={claims['jti']}",)} if claims.get("jti") else {}
+    extra: dict[str, tuple[str, ...]] = (
+        {PREFIX + "credential-id": (f"JTI={claims['jti']}",)} if claims.get("jti") else {}
+    )
     for claim in ("pod", "node"):
         if claim in private:
             extra[f"{PREFIX}{claim}-name"] = (private[claim]["name"],)

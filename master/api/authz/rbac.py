@@ -16,6 +16,8 @@ from master.api.contract import Decision, RequestInfo, UserInfo
 REMEMBERED = 20_000
 MASTERS = "system:masters"
 
+DENIED = Decision(False)
+
 Question = tuple[str, tuple[str, ...], str, str, str, str, str]
 
 
@@ -25,7 +27,7 @@ class Verdict:
 
     always: Decision | None = None
     by_name: dict[str, Decision] = field(default_factory=dict)
-    denied: Decision = Decision(False)
+    denied: Decision = DENIED
 
 
 class Rbac:

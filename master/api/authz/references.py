@@ -50,9 +50,9 @@ def _all(pod: Object) -> Iterator[Reference]:
 
 
 def _of_volume(volume: Object, pod_name: str) -> Iterator[Reference]:
-    for source, path in SECRET_REFS.items():
-        if source in volume:
-            yield "secrets", _at(volume[source], path)
+    for plugin, path in SECRET_REFS.items():
+        if plugin in volume:
+            yield "secrets", _at(volume[plugin], path)
     yield "configmaps", _at(volume, ("configMap", "name"))
     yield "persistentvolumeclaims", _at(volume, ("persistentVolumeClaim", "claimName"))
     if "ephemeral" in volume:

@@ -49,7 +49,7 @@ class Rule:
 
 def path_matches(given: str, path: str) -> bool:
     """`given` is a path, a prefix that ends in `*`, or `*` alone."""
-    return given == EVERY or given == path or (given.endswith(EVERY) and path.startswith(given.rstrip(EVERY)))
+    return given in (EVERY, path) or (given.endswith(EVERY) and path.startswith(given.rstrip(EVERY)))
 
 
 def compile_rule(rule: dict[str, Any]) -> Rule:
