@@ -47,7 +47,11 @@ class DamagedError(Exception):
 
 
 class InvalidTxnError(ValueError):
-    """The txn was not made: it changes one key twice, or keeps the value or lease of a key that does not exist."""
+    """The txn was not made: it changes one key twice."""
+
+
+class MissingKeyError(LookupError):
+    """The txn was not made: it keeps the value or the lease of a key that does not exist."""
 
 
 class LeaseExistsError(Exception):

@@ -35,7 +35,7 @@ from master.store.contract import (
 )
 from master.store.evaluating import evaluate
 from master.store.index import revision_of, row_of
-from master.store.keyspace import Keyspace
+from master.store.keyspace import Keyspace, bare
 from master.store.leases import Leases
 from master.store.log import Batch, Log
 from master.store.retention import Past, Retention
@@ -48,6 +48,7 @@ BATCH_REQUESTS = 256
 BATCH_BYTES = 4 << 20
 PURGED_ROWS = 500
 HISTORY_ROWS = 500
+RANGE_ROWS = 500
 RETRY_SECONDS = 5.0
 
 
@@ -102,6 +103,7 @@ class LogStore:
         self._committing: asyncio.Task[None] | None = None
         self._upkeep: asyncio.Task[None] | None = None
         self._timer: Timer | None = None
+        self._reading = 0
         self._closed = False
 
     @property
@@ -113,7 +115,20 @@ class LogStore:
         return self._keyspace.compact_revision
 
     async def range(self, query: Range) -> RangeResult:
-        return self._keyspace.read(query, self._keyspace.revision)
+        """A long answer is read in slices, so that others get their turn; compaction purges nothing meanwhile."""
+        now = self.revision
+        found, more, count = self._keyspace.select(query, now)
+        if query.keys_only:
+            return RangeResult(bare(found), more, count, now)
+        kvs = self._keyspace.kvs(found[:RANGE_ROWS])
+        self._reading += 1
+        try:
+            for start in range(RANGE_ROWS, len(found), RANGE_ROWS):
+                await asyncio.sleep(0)
+                kvs += self._keyspace.kvs(found[start : start + RANGE_ROWS])
+        finally:
+            self._reading -= 1
+        return RangeResult(kvs, more, count, now)
 
     async def txn(self, txn: Txn) -> TxnResult:
         result: TxnResult = await self._ask(txn)
@@ -185,7 +200,7 @@ class LogStore:
 
     async def _commit_waiting(self) -> None:
         durable = True
-        while self._waiting or (self._garbage and durable):
+        while self._waiting or (self._garbage and durable and not self._reading):
             batch, staged = self._stage_waiting()
             try:
                 if not batch.empty:
@@ -213,7 +228,8 @@ class LogStore:
             else:
                 staged.append(entry)
                 size += sum(len(event.kv.value) for event in entry.events)
-        batch.purged = [self._garbage.popleft() for _ in range(min(PURGED_ROWS, len(self._garbage)))]
+        if not self._reading:
+            batch.purged = [self._garbage.popleft() for _ in range(min(PURGED_ROWS, len(self._garbage)))]
         return batch, staged
 
     def _stage(self, request: Request, entry: Staged, batch: Batch) -> Staged:
@@ -285,7 +301,7 @@ class LogStore:
         """A slice of the past from revision `first` on, whole revisions only."""
         if first < self.compact_revision:
             raise CompactedError(self.compact_revision)
-        limit, rows, after = HISTORY_ROWS, [], self.revision + 1
+        limit, after = HISTORY_ROWS, self.revision + 1
         while True:
             rows = self._log.rows(row_of(first, 0), row_of(self.revision + 1, 0), limit)
             if len(rows) < limit:
@@ -298,7 +314,8 @@ class LogStore:
             after = self.revision + 1
         chosen = [row for row in rows if wanted.holds(row.key)]
         grouped = groupby(chosen, key=lambda row: revision_of(row.number))
-        return Slice([(n, [row.event(self._keyspace.before(row)) for row in group]) for n, group in grouped], after)
+        with self._log.snapshot():
+            return Slice([(n, [row.event(self._keyspace.before(row)) for row in group]) for n, group in grouped], after)
 
     def _schedule(self) -> None:
         """Sets the timer for the next lease or the next look at retention, whichever is first."""

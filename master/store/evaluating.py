@@ -15,6 +15,7 @@ from master.store.contract import (
     InvalidTxnError,
     KeyValue,
     LeaseNotFoundError,
+    MissingKeyError,
     Operation,
     Put,
     PutResult,
@@ -57,7 +58,7 @@ class Outcome:
 def evaluate(keyspace: Keyspace, txn: Txn, leases: Container[int]) -> Outcome:
     """Stages the txn's writes in `keyspace`; on an error nothing stays staged.
 
-    Raises InvalidTxnError, LeaseNotFoundError, CompactedError, FutureRevisionError, DamagedError.
+    Raises InvalidTxnError, MissingKeyError, LeaseNotFoundError, CompactedError, FutureRevisionError, DamagedError.
     """
     check_txn(txn)
     evaluation = Evaluation(keyspace, leases)
@@ -124,7 +125,7 @@ class Evaluation:
         version = self._keyspace.find(put.key, self._next)
         previous = self._keyspace.replaced(put.key, version)
         if previous is None and (put.ignore_value or put.ignore_lease):
-            raise InvalidTxnError(f"key {put.key!r} does not exist, so that nothing of it can be kept")
+            raise MissingKeyError(f"key {put.key!r} does not exist, so that nothing of it can be kept")
         value = previous.value if previous and put.ignore_value else put.value
         lease = previous.lease if previous and put.ignore_lease else put.lease
         if lease and lease not in self._leases:

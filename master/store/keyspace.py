@@ -2,11 +2,15 @@
 
 How it works: txns are staged one after another at `head`, each seeing those before it; readers see `revision`, the newest
 committed one.  `commit` lets the readers catch up with what is staged, `take_back` forgets what the disk refused.
+Values of staged rows are held here, and those of the rows before them as far as `RECENT_BYTES` go: what was just written
+is most likely to be replaced next.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from master.store.contract import (
     CompactedError,
@@ -23,10 +27,29 @@ from master.store.spans import span
 log = logging.getLogger(__name__)
 
 
+RECENT_BYTES = 2 << 20
+
+Found = tuple[bytes, Version]
+
+
+class Selection(NamedTuple):
+    """`total` of all that matched, and those of them that the limit leaves."""
+
+    found: list[Found]
+    more: bool
+    total: int
+
+
+def bare(found: Sequence[Found]) -> list[KeyValue]:
+    """The keys without their values."""
+    return [KeyValue(k, b"", v.create_revision, revision_of(v.row), v.version, v.lease) for k, v in found]
+
+
 class Keyspace:
     def __init__(self, rows: Log, loaded: Loaded) -> None:
         self._rows = rows
-        self._staged: dict[int, bytes] = {}
+        self._recent: dict[int, bytes] = {}
+        self._recent_bytes = 0
         self._index = Index()
         for key, version in loaded.versions:
             self._index.append(key, version)
@@ -39,10 +62,16 @@ class Keyspace:
 
     def kv(self, key: bytes, version: Version) -> KeyValue:
         row, created, number, lease = version
-        value = self._staged.get(row)
+        value = self._recent.get(row)
         if value is None:
             value = self._rows.value(key, row)
         return KeyValue(key, value, created, revision_of(row), number, lease)
+
+    def kvs(self, found: Sequence[Found]) -> list[KeyValue]:
+        if len(found) < 2:
+            return [self.kv(key, version) for key, version in found]
+        with self._rows.snapshot():
+            return [self.kv(key, version) for key, version in found]
 
     def replaced(self, key: bytes, version: Version | None) -> KeyValue | None:
         """The state that an event replaced: None when there was none, or when the disk has damaged it.
@@ -60,25 +89,25 @@ class Keyspace:
     def before(self, row: Row) -> KeyValue | None:
         return self.replaced(row.key, self._index.before(row.key, row.number))
 
-    def read(self, query: Range, now: int) -> RangeResult:
-        """Answers at `query.revision`, or at `now` (which staged txns set beyond the committed revision)."""
+    def select(self, query: Range, now: int) -> Selection:
+        """What `query` finds at its revision, or at `now` (which staged txns set beyond the committed revision)."""
         if query.revision > now:
             raise FutureRevisionError(f"revision {query.revision} is in the future, the newest is {now}")
         if 0 < query.revision < self.compact_revision:
             raise CompactedError(self.compact_revision)
         found = list(self._index.within(span(query.key, query.end), query.revision or now))
-        more = 0 < query.limit < len(found)
         if query.count_only:
-            return RangeResult([], False, len(found), now)
-        chosen = found[: query.limit] if more else found
-        if query.keys_only:
-            kvs = [KeyValue(k, b"", v.create_revision, revision_of(v.row), v.version, v.lease) for k, v in chosen]
-        else:
-            kvs = [self.kv(key, version) for key, version in chosen]
-        return RangeResult(kvs, more, len(found), now)
+            return Selection([], False, len(found))
+        more = 0 < query.limit < len(found)
+        return Selection(found[: query.limit] if more else found, more, len(found))
+
+    def read(self, query: Range, now: int) -> RangeResult:
+        found, more, count = self.select(query, now)
+        return RangeResult(bare(found) if query.keys_only else self.kvs(found), more, count, now)
 
     def stage(self, row: Row) -> None:
-        self._staged[row.number] = row.value
+        self._recent[row.number] = row.value
+        self._recent_bytes += len(row.value)
         self._index.append(row.key, Version(row.number, row.create_revision, row.version, row.lease))
 
     def advance(self) -> int:
@@ -88,12 +117,13 @@ class Keyspace:
 
     def unstage(self, rows: list[Row]) -> None:
         for row in reversed(rows):
-            del self._staged[row.number]
+            self._recent_bytes -= len(self._recent.pop(row.number))
             self._index.take_back(row.key)
 
     def commit(self) -> None:
-        self._staged.clear()
         self.revision = self.head
+        while self._recent_bytes > RECENT_BYTES:
+            self._recent_bytes -= len(self._recent.pop(next(iter(self._recent))))
 
     def take_back(self, rows: list[Row]) -> None:
         """Forgets all staged rows, `rows`, and their revisions."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -63,6 +64,10 @@ class Log(Protocol):
 
     def rows(self, first: int, end: int, limit: int) -> list[Row]:
         """Up to `limit` committed rows whose numbers are in [first, end); raises DamagedError."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Makes many reads cheaper; entered and left without an await between."""
         ...
 
     def status(self) -> StoreStatus: ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from contextlib import nullcontext
 
 from master.store.clocks import Clock
 from master.store.contract import StoreStatus
@@ -34,6 +35,9 @@ class MemoryLog:
     def rows(self, first: int, end: int, limit: int) -> list[Row]:
         low, high = bisect_left(self._numbers, first), bisect_left(self._numbers, end)
         return [self._rows[number] for number in self._numbers[low : min(high, low + limit)]]
+
+    def snapshot(self) -> nullcontext[None]:
+        return nullcontext()
 
     def status(self) -> StoreStatus:
         return StoreStatus(0, 0)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +51,7 @@ class SqliteLog:
                 create_file(path)
             self._writer = connect_writer(path, quota)
             self._reader = connect_reader(path)
-        except apsw.Error as error:
+        except (apsw.Error, OSError) as error:
             self._lock.release()
             raise StoreFileError(f"store {path} cannot be opened: {error}") from error
         except BaseException:
@@ -110,6 +112,14 @@ class SqliteLog:
             return [_checked(columns) for columns in self._reader.execute(ROWS, (first, end, limit))]
         except apsw.Error as error:
             raise DamagedError(f"log from revision {revision_of(first)} on: {error}") from error
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        self._reader.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._reader.execute("COMMIT")
 
     def status(self) -> StoreStatus:
         pages, free = self._reader.pragma("page_count"), self._reader.pragma("freelist_count")
