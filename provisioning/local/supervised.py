@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kube.layout import Layout
 from provisioning.local.reporting import Trouble
-from provisioning.supervising.commands import install_service, status
+from provisioning.supervising.commands import install_service, is_active, status
 from provisioning.supervising.control import request
 from provisioning.supervising.services import Places, Service
 from provisioning.virtual.records import Process
@@ -40,7 +40,7 @@ def master_service(layout: Layout) -> Service:
 
 def runs(layout: Layout) -> bool:
     """Whether the master's process is up."""
-    return any(row["name"] == SERVICE and row["state"] == "running" for row in status(places(layout)))
+    return is_active(places(layout), SERVICE)
 
 
 def ensure_supervisor(layout: Layout) -> bool:

@@ -47,6 +47,11 @@ def status(places: Places) -> list[dict[str, Any]]:
     return reply["services"] if reply else []
 
 
+def is_active(places: Places, name: str) -> bool:
+    """Whether a service of this name runs."""
+    return any(row["name"] == name and row["state"] == "running" for row in status(places))
+
+
 def control(places: Places, verb: str, name: str) -> None:
     """Start, stop or restart a service and wait until it is so; ValueError says why not."""
     reply = request(places, verb, name)
@@ -74,7 +79,8 @@ def parser() -> argparse.ArgumentParser:
     verbs = words.add_subparsers(dest="verb", required=True)
     verbs.add_parser("run", help="supervise until SIGTERM")
     verbs.add_parser("status", help="print what runs, as JSON")
-    for verb in ("start", "stop", "restart", "remove"):
+    verbs.add_parser("reload", help="read the services' files again")
+    for verb in ("start", "stop", "restart", "remove", "is-active"):
         verbs.add_parser(verb).add_argument("name")
     install = verbs.add_parser("install", help="install a service and start it")
     install.add_argument("name")
@@ -87,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; the exit code is 0, or 1 with a sentence."""
+    """Run one command; the exit code is 0, 1 with a sentence, 3 for `is-active` when it is not (as systemctl's)."""
     words = parser().parse_args(argv)
     places = Places(words.root.absolute())
     try:
@@ -95,6 +101,10 @@ def main(argv: list[str] | None = None) -> int:
             Supervisor(places).run()
         elif words.verb == "status":
             print(json.dumps(status(places), indent=1))
+        elif words.verb == "is-active":
+            return 0 if is_active(places, words.name) else 3
+        elif words.verb == "reload":
+            request(places, "reload")
         elif words.verb == "remove":
             remove_service(places, words.name)
         elif words.verb == "install":

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kube.layout import Layout
-from provisioning.supervising.services import Service
+from provisioning.supervising.services import Service, render_service
 from provisioning.virtual.cgroups import doors, make_group, remove_group
 from provisioning.virtual.filling import files, fill, make_folder, make_key
 from provisioning.virtual.network import (
@@ -162,6 +162,12 @@ class VirtualNode:
         """Run a command on the node and wait for it."""
         words = self.console_command(argv)
         return subprocess.run(words, capture_output=True, text=True, check=check, timeout=seconds)
+
+    def install(self, service: Service) -> None:
+        """Keep a service running on the node; one of this name is replaced."""
+        path = f"/etc/wherry/services/{service.name}.toml"
+        self.run(["sh", "-c", 'printf %s "$2" > "$1"', "sh", path, render_service(service)])
+        self.run(["wherry-supervise", "restart", service.name])
 
     def _sweep(self) -> None:
         """Clear what a dead node leaves on the host: cable, cgroup, record of its process."""

@@ -121,7 +121,7 @@ def test_containerd_runs_a_container_in_it(node: VirtualNode) -> None:
         ["sh", "-c", f"mkdir -p /etc/containerd /srv/tree/bin && echo '{CONTAINERD}' > /etc/containerd/config.toml"]
     )
     node.run(["cp", "/bin/busybox", "/srv/tree/bin/sh"])
-    node.run(["wherry-supervise", "install", "containerd", "--kill", "process", "/usr/bin/containerd"])
+    node.install(Service("containerd", ("/usr/bin/containerd",), kill="process"))
     until(lambda: node.run(["ctr", "version"], check=False).returncode == 0)
     assert "overlayfs" in node.run(["sh", "-c", "ctr plugins ls | grep 'snapshotter.*ok'"]).stdout
     ran = node.run(["ctr", "run", "--rm", "--rootfs", "/srv/tree", "one", "/bin/sh", "-c", "cat /proc/self/cgroup"])
