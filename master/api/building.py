@@ -33,13 +33,12 @@ class Parts:
     authorizer: Authorizer
     admission: Sequence[Admission] = ()
     seal: Crypt | None = None
-    open: Crypt | None = None
     creators: Mapping[tuple[str, str], Creator] = field(default_factory=dict)
     address: str = "127.0.0.1:6443"
 
 
 class Server:
-    """The API without its socket: `api.handle` answers requests once `start` has loaded the cache."""
+    """The API without its socket: `api.handle` answers requests."""
 
     def __init__(self, store: Store, cache: Cache, registry: Registry, api: Api, watches: Watches) -> None:
         self.store = store
@@ -47,31 +46,38 @@ class Server:
         self.registry = registry
         self.api = api
         self.watches = watches
-        self._following: asyncio.Task[None] | None = None
+        self.following: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
-        self._following = await self.cache.start()
+    async def followed(self) -> None:
+        """Until the cache stops to follow the store, which it does not on its own."""
+        if self.following is not None:
+            await asyncio.shield(self.following)
 
     async def stop(self) -> None:
         self.watches.end_all()
-        if self._following is not None:
-            self._following.cancel()
-            await asyncio.wait({self._following})
-            self._following = None
+        if self.following is not None:
+            self.following.cancel()
+            await asyncio.wait({self.following})
 
     def trouble(self) -> str:
         """Why the cache does not follow the store; empty when it does."""
-        if self._following is None or self._following.done():
+        if self.following is None or self.following.done():
             return "the watch cache does not follow the store"
         return ""
 
 
-def build(store: Store, parts: Callable[[Cache], Parts], kinds: Sequence[Kind] = BUILT_IN) -> Server:
-    """`parts` is given the cache that authentication, authorization and admission read from."""
-    opener: list[Crypt] = []
-    cache = Cache(store, [kind for kind in kinds if kind.stored], lambda key, value: opener[0](key, value))
-    given = parts(cache)
-    opener.append(given.open or (lambda _key, value: value))
+async def open_server(
+    store: Store, parts: Callable[[Cache], Parts], opener: Crypt | None = None, kinds: Sequence[Kind] = BUILT_IN
+) -> Server:
+    """`parts` is called with the filled cache, which authentication, authorization and admission read from."""
+    cache = Cache(store, [kind for kind in kinds if kind.stored], opener)
+    following = await cache.start()
+    server = build(store, cache, parts(cache), kinds)
+    server.following = following
+    return server
+
+
+def build(store: Store, cache: Cache, given: Parts, kinds: Sequence[Kind] = BUILT_IN) -> Server:
     registry = Registry(store, cache, given.admission, given.seal)
     lists = Lists(store, cache)
     watches = Watches(cache, lists)

@@ -116,6 +116,8 @@ class Cache:
         self._decoded: dict[Entry, Object] = {}
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._tickets = count()
+        self.reloaded: list[Callable[[], None]] = []
+        """Called after everything was loaded anew, without a word about single changes."""
         self.revision = 0
         for kind in kinds:
             self.add_kind(kind)
@@ -232,6 +234,8 @@ class Cache:
             for watcher in collection.watchers:
                 watcher.lost()
         self._decoded.clear()
+        for callback in self.reloaded:
+            callback()
         self._advance(revision)
 
     async def _read(self, prefix: bytes, revision: int) -> list[KeyValue]:

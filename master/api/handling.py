@@ -31,7 +31,7 @@ from master.api.versions import version_of
 log = logging.getLogger(__name__)
 
 Document = Callable[[web.BaseRequest, Query], Awaitable[web.StreamResponse]]
-Creator = Callable[[UserInfo, str, Object], Object]
+Creator = Callable[[UserInfo, str, Object], Awaitable[Object]]
 """(caller, namespace, object) → the completed object: the kinds that are answered and not stored, such as reviews."""
 
 
@@ -108,7 +108,7 @@ class Api:
     async def _create_unstored(self, call: Call, creator: Creator) -> web.StreamResponse:
         obj = await call.object(call.kind, call.writing())
         obj["kind"], obj["apiVersion"] = call.kind.kind, call.kind.api_version
-        return call.shown(creator(call.user, call.namespace, obj), 201)
+        return call.shown(await creator(call.user, call.namespace, obj), 201)
 
     async def _document(self, request: web.BaseRequest, path: str, query: Query) -> web.StreamResponse:
         found = self.documents.get(path) or self.documents.get(path.rstrip("/"))

@@ -197,7 +197,7 @@ def read_deletion(query: Query, body: Object | None) -> Deletion:
         causes.append(_unsupported("propagationPolicy", f'"{propagation}"', (*PROPAGATIONS, "nil")))
     orphan = given.get("orphanDependents")
     if propagation and orphan is not None:
-        message = 'Invalid value: "%s": orphanDependents and deletionPropagation cannot be both set' % propagation
+        message = f'Invalid value: "{propagation}": orphanDependents and deletionPropagation cannot be both set'
         causes.append(Cause("FieldValueInvalid", message, "propagationPolicy"))
     if causes:
         raise invalid("DeleteOptions", "", causes, GROUP)

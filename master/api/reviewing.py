@@ -1,0 +1,46 @@
+"""The kinds that are answered and not stored: who is this, and may they."""
+
+from __future__ import annotations
+
+from master.api.authn import Authentication, self_subject_review
+from master.api.authz import Authorization
+from master.api.authz.reviews import (
+    self_subject_access_review,
+    self_subject_rules_review,
+    subject_access_review,
+)
+from master.api.contract import Object, UserInfo
+from master.api.handling import Creator
+
+AUTHENTICATION, AUTHORIZATION = "authentication.k8s.io", "authorization.k8s.io"
+
+
+def creators(authentication: Authentication, authorization: Authorization) -> dict[tuple[str, str], Creator]:
+    """(group, plural) → what completes such an object."""
+
+    async def token(_user: UserInfo, _namespace: str, review: Object) -> Object:
+        return await authentication.reviews.review(review)
+
+    async def own(user: UserInfo, _namespace: str, _review: Object) -> Object:
+        return self_subject_review(user)
+
+    async def access(_user: UserInfo, _namespace: str, review: Object) -> Object:
+        return subject_access_review(authorization, review)
+
+    async def local_access(_user: UserInfo, namespace: str, review: Object) -> Object:
+        return subject_access_review(authorization, review, namespace)
+
+    async def own_access(user: UserInfo, _namespace: str, review: Object) -> Object:
+        return self_subject_access_review(authorization, review, user)
+
+    async def own_rules(user: UserInfo, _namespace: str, review: Object) -> Object:
+        return self_subject_rules_review(authorization.rbac, review, user)
+
+    return {
+        (AUTHENTICATION, "tokenreviews"): token,
+        (AUTHENTICATION, "selfsubjectreviews"): own,
+        (AUTHORIZATION, "subjectaccessreviews"): access,
+        (AUTHORIZATION, "localsubjectaccessreviews"): local_access,
+        (AUTHORIZATION, "selfsubjectaccessreviews"): own_access,
+        (AUTHORIZATION, "selfsubjectrulesreviews"): own_rules,
+    }

@@ -1,0 +1,17 @@
+"""The `master` command: the control plane, and what makes clusters, nodes and images."""
+
+from kube.commands import Row, group
+
+main = group(
+    {
+        "run": Row("master.commands:run", "Run the control plane on this machine."),
+        "up": Row("provisioning.up:up", "Raise a whole cluster on this machine."),
+        "down": Row("provisioning.down:down", "Take the cluster on this machine down."),
+        "discover": Row("provisioning.discover:discover", "List the boards that announce themselves."),
+        "join": Row("provisioning.joining:join", "Make a board a node of this cluster."),
+        "image": Row("provisioning.images.commands:image", "Build images, and put them on the nodes."),
+        "doctor": Row("master.doctoring:doctor", "Name what is wrong with this cluster, and the fix."),
+    },
+    "master",
+    "wherry's master: a Kubernetes control plane for boards.",
+)
