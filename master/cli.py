@@ -7,6 +7,7 @@ main = group(
         "run": Row("master.commands:run", "Run the control plane on this machine."),
         "up": Row("provisioning.up:up", "Raise a whole cluster on this machine."),
         "down": Row("provisioning.down:down", "Take the cluster on this machine down."),
+        "virtual": Row("provisioning.virtual.commands:virtual", "Make nodes of namespaces, one by one."),
         "discover": Row("provisioning.discover:discover", "List the boards that announce themselves."),
         "join": Row("provisioning.joining:join", "Make a board a node of this cluster."),
         "image": Row("provisioning.images.commands:image", "Build images, and put them on the nodes."),
