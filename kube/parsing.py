@@ -14,6 +14,8 @@ import orjson
 import yaml
 
 TOO_DEEP = "exceeded max depth"
+# orjson writes up to 254 levels, though it reads more.
+WRITABLE_DEPTH = 250
 # How many values a YAML text may unfold to through its aliases.
 YAML_VALUES = 200_000
 
@@ -34,9 +36,20 @@ _COMPLAINTS = {
 def parse_json(body: bytes) -> Any:
     """The value of a JSON text."""
     try:
-        return orjson.loads(body)
+        value = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return _lenient(body)
+        value = _lenient(body)
+    if body.count(b"{") + body.count(b"[") > WRITABLE_DEPTH:
+        check_depth(value)
+    return value
+
+
+def check_depth(value: Any) -> None:
+    """ValueError when a value is nested deeper than it could be written again."""
+    try:
+        orjson.dumps(value)
+    except TypeError as error:
+        raise ValueError(TOO_DEEP) from error
 
 
 def parse_yaml(body: bytes) -> Any:
@@ -60,7 +73,7 @@ def duplicate_yaml_keys(body: bytes) -> list[str]:
 def _lenient(body: bytes) -> Any:
     text = body.decode("utf-8", "replace")
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError as error:
         raise ValueError(TOO_DEEP) from error
     except json.JSONDecodeError as error:
@@ -70,6 +83,13 @@ def _lenient(body: bytes) -> Any:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"invalid character '{name.lstrip('-')[0]}' looking for beginning of value")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"json: cannot unmarshal number {text} into Go value of type float64")
+    return number
 
 
 def _complaint(error: json.JSONDecodeError, text: str) -> str:
@@ -116,7 +136,7 @@ def _plain(value: Any) -> Any:
     def walk(node: Any, depth: int) -> Any:
         nonlocal left
         left -= 1
-        if left < 0 or depth > 500:
+        if left < 0 or depth > WRITABLE_DEPTH:
             raise ValueError("yaml: document contains excessive aliasing" if left < 0 else f"yaml: {TOO_DEEP}")
         if isinstance(node, dict):
             return {_key(key): walk(item, depth + 1) for key, item in node.items()}
