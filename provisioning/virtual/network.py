@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import ipaddress
 import json
+import socket
 import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kube.layout import Layout
+from provisioning.virtual.firewall import close_bridge, open_bridge
 from provisioning.virtual.records import Record, load, save, tag
 
 Subnet = ipaddress.IPv4Network
@@ -115,7 +117,8 @@ def apply_batch(batch: str) -> None:
 
 
 def link_exists(name: str) -> bool:
-    return Path("/sys/class/net", name).exists()
+    """Asked of this network namespace (a /sys may show another's)."""
+    return name in (link for _, link in socket.if_nameindex())
 
 
 def remove_link(name: str) -> None:
@@ -158,6 +161,7 @@ def ensure_network(layout: Layout, wanted: str = "", avoid: Iterable[str] = ()) 
             remove_link(network.bridge)
         save(path, network)
         apply_batch(bridge_batch(network))
+        open_bridge(network.bridge)
         return network
 
 
@@ -166,6 +170,7 @@ def remove_network(layout: Layout) -> bool:
     name = f"wh-{tag(layout)}"
     there = link_exists(name)
     if there:
+        close_bridge(name)
         remove_link(name)
     return there
 

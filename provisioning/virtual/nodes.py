@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -11,7 +12,8 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,9 +71,24 @@ class VirtualNode:
         """
         if not NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not a name for a node: a-z, 0-9 and -, 63 at most")
-        if known := VirtualNode.find(layout, name):
-            return known
-        size = size or Size()
+        places = Places.of(layout, name)
+        places.folder.parent.mkdir(parents=True, exist_ok=True)
+        with held(places.folder.parent):
+            if known := VirtualNode.find(layout, name):
+                return known
+            return VirtualNode._make(layout, network, name, size or Size(), address, services, programs)
+
+    @staticmethod
+    def _make(
+        layout: Layout,
+        network: Network,
+        name: str,
+        size: Size,
+        address: str,
+        services: Sequence[Service],
+        programs: Sequence[Path],
+    ) -> VirtualNode:
+        """The record last: a folder without one is what an interruption left."""
         places = Places.of(layout, name)
         shutil.rmtree(places.folder, ignore_errors=True)
         for folder in (places.upper, places.work, places.tree, places.disk):
@@ -120,10 +137,19 @@ class VirtualNode:
         return process if process and process.alive else None
 
     def start(self) -> bool:
-        """Switch the node on; False where it runs already."""
-        if self.process:
-            return False
-        self._sweep()
+        """Switch the node on; False where it runs already.  ValueError says why it did not start; nothing runs then."""
+        with held(self.places.folder):
+            if self.process:
+                return False
+            self._sweep()
+            try:
+                self._launch()
+            except BaseException:
+                self._stop()
+                raise
+        return True
+
+    def _launch(self) -> None:
         make_group(self.group, Size(self.record.memory, self.record.cpus))
         order = {
             "name": self.record.name,
@@ -134,10 +160,13 @@ class VirtualNode:
             "ip": inside_batch(self.record),
         }
         launch(order, self)
-        return True
 
     def kill(self) -> bool:
         """Pull the plug: every process of the node ends at once, its disk stays; False where it was off."""
+        with held(self.places.folder):
+            return self._stop()
+
+    def _stop(self) -> bool:
         process = self.process
         if process:
             end_process(process)
@@ -146,8 +175,9 @@ class VirtualNode:
 
     def destroy(self) -> bool:
         """Leave nothing of the node; False where it was off."""
-        was_on = self.kill()
-        shutil.rmtree(self.places.folder)
+        with held(self.places.folder):
+            was_on = self._stop()
+            shutil.rmtree(self.places.folder)
         return was_on
 
     def console_command(self, argv: Sequence[str]) -> list[str]:
@@ -176,6 +206,17 @@ class VirtualNode:
             remove_link(link)
         remove_group(self.group)
         self.places.process.unlink(missing_ok=True)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """One at a time works on what lies in a folder."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def all_nodes(layout: Layout) -> list[VirtualNode]:

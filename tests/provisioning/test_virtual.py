@@ -11,7 +11,7 @@ import pytest
 
 from kube.layout import Layout
 from provisioning.supervising.services import Service, parse_service
-from provisioning.virtual import cgroups, filling, mounting, network, nodes
+from provisioning.virtual import cgroups, filling, firewall, mounting, network, nodes
 from provisioning.virtual.records import MIB, Places, Process, Record, Size, load, save, tag
 
 RECORD = Record("a", "10.99.0.11", 24, "10.99.0.1", "wh-12345678", 512 * MIB, 0.5, "0" * 32, "ssh-ed25519 AAAA")
@@ -142,3 +142,21 @@ def test_places_and_tag_depend_on_the_root_alone() -> None:
 def test_a_bad_name_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="not a name"):
         nodes.VirtualNode.create(Layout(tmp_path), network.Network("wh-x", "10.99.0.0/24"), name)
+
+
+@pytest.mark.parametrize(
+    ("chain", "dropped"),
+    [
+        ("-P FORWARD ACCEPT\n", False),
+        ("-P FORWARD DROP\n", True),
+        ("-P FORWARD ACCEPT\n-A FORWARD -j REJECT\n", True),
+    ],
+)
+def test_whether_the_host_forwards(chain: str, dropped: bool) -> None:
+    assert firewall.drops(chain) is dropped
+
+
+def test_the_bridges_rule_is_found() -> None:
+    chain = "-P FORWARD DROP\n-A FORWARD -i wh-1 -o wh-1 -m comment --comment wherry -j ACCEPT\n"
+    assert firewall.has_rule(chain, "wh-1")
+    assert not firewall.has_rule(chain, "wh-2")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -158,3 +159,39 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(tmp_path: Path) -> None:
         remove_network(layout)
     assert leftovers(layout) == []
     assert not broken.places.folder.exists()
+
+
+def test_a_creation_that_was_interrupted_is_made_anew(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    half = layout.state / "virtual" / NAME / "upper/etc"
+    half.mkdir(parents=True)
+    (half / "hostname").write_text("half")
+    try:
+        node = VirtualNode.create(layout, ensure_network(layout), NAME)
+        assert (half / "hostname").read_text() == f"{NAME}\n"
+        assert not node.destroy()
+    finally:
+        remove_network(layout)
+
+
+def test_another_cluster_gets_another_subnet(layout: Layout, node: VirtualNode, tmp_path: Path) -> None:
+    other = Layout(tmp_path)
+    try:
+        assert ensure_network(other).subnet != ensure_network(layout).subnet
+        assert ensure_network(other, "10.98.7.0/24").subnet == "10.98.7.0/24"
+        with pytest.raises(ValueError, match="no free subnet"):
+            ensure_network(other, ensure_network(layout).subnet)
+    finally:
+        remove_network(other)
+
+
+def test_where_the_host_forwards_nothing_the_bridge_is_let_pass(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path; from kube.layout import Layout; import subprocess as s\n"
+        "from provisioning.virtual.network import ensure_network, remove_network\n"
+        "save = lambda: s.run(['/usr/sbin/iptables', '-S', 'FORWARD'], capture_output=True, text=True).stdout\n"
+        "s.run(['/usr/sbin/iptables', '-P', 'FORWARD', 'DROP'], check=True); layout = Layout(Path('.'))\n"
+        "network = ensure_network(layout); assert f'-i {network.bridge} -o {network.bridge}' in save()\n"
+        "remove_network(layout); assert save() == '-P FORWARD DROP\\n', save()"
+    )
+    subprocess.run(["unshare", "--net", sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=30)
