@@ -28,7 +28,7 @@ from provisioning.local import preflight, sample, supervised
 from provisioning.local.reporting import Steps, Trouble
 from provisioning.virtual.network import Network, ensure_network, kept_network
 from provisioning.virtual.nodes import VirtualNode
-from provisioning.virtual.prepared import create_prepared
+from provisioning.virtual.prepared import prepared
 from provisioning.virtual.records import Enrolment, Size
 
 NODE = kind_of({"apiVersion": "v1", "kind": "Node"})
@@ -162,7 +162,7 @@ def raise_nodes(wanted: Wanted, network: Network | None, steps: Steps) -> list[V
         return []
     with steps.step("virtual nodes") as step:
         names = [f"node-{number}" for number in range(1, wanted.virtual_nodes + 1)]
-        nodes = [create_prepared(wanted.layout, network, name, wanted.size) for name in names]
+        nodes = [VirtualNode.create(wanted.layout, network, prepared(name, wanted.size)) for name in names]
         started = [node.record.name for node in nodes if node.start()]
         step.done(bool(started), ", ".join(f"{node.record.name} {node.record.address}" for node in nodes))
     return nodes

@@ -33,12 +33,14 @@ def create(name: str, root: Path, memory: int, cpus: float, subnet: str) -> None
     """Make a node and switch it on; one that is there is switched on."""
     from kube.layout import Layout
     from provisioning.virtual.network import ensure_network
-    from provisioning.virtual.prepared import create_prepared
+    from provisioning.virtual.nodes import VirtualNode
+    from provisioning.virtual.prepared import prepared
     from provisioning.virtual.records import Size
 
     layout = Layout(root)
     try:
-        node = create_prepared(layout, ensure_network(layout, subnet), name, Size(memory * MIB, cpus))
+        blueprint = prepared(name, Size(memory * MIB, cpus))
+        node = VirtualNode.create(layout, ensure_network(layout, subnet), blueprint)
         node.start()
     except (ValueError, PermissionError) as error:
         raise click.ClickException(str(error)) from error

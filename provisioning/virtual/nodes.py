@@ -32,7 +32,7 @@ from provisioning.virtual.network import (
     link_name,
     remove_link,
 )
-from provisioning.virtual.records import Enrolment, Places, Process, Record, Size, load, save, tag
+from provisioning.virtual.records import Blueprint, Enrolment, Places, Process, Record, Size, load, save, tag
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 DEATH_SECONDS = 20.0
@@ -55,40 +55,20 @@ class VirtualNode:
     record: Record
 
     @staticmethod
-    def create(
-        layout: Layout,
-        network: Network,
-        name: str,
-        size: Size | None = None,
-        address: str = "",
-        services: Sequence[Service] = (),
-        programs: Sequence[Path] = (),
-    ) -> VirtualNode:
-        """Make a node, or return the one of this name; the master's SSH key is authorised for its root.
-
-        `services` are kept running beside sshd from its first start on (the announcer, say).  `programs` are folders of
-        the host that it can use, for a node that runs a master from a checkout.
-        """
-        if not NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is not a name for a node: a-z, 0-9 and -, 63 at most")
-        places = Places.of(layout, name)
-        places.folder.parent.mkdir(parents=True, exist_ok=True)
-        with held(places.folder.parent):
-            if known := VirtualNode.find(layout, name):
-                return known
-            return VirtualNode._make(layout, network, name, size or Size(), address, services, programs)
+    def create(layout: Layout, network: Network, blueprint: Blueprint) -> VirtualNode:
+        """Make a node, or return the one of this name; the master's SSH key is authorised for its root."""
+        if not NAME.fullmatch(blueprint.name):
+            raise ValueError(f"{blueprint.name!r} is not a name for a node: a-z, 0-9 and -, 63 at most")
+        above = Places.of(layout, blueprint.name).folder.parent
+        above.mkdir(parents=True, exist_ok=True)
+        with held(above):
+            known = VirtualNode.find(layout, blueprint.name)
+            return known or VirtualNode._make(layout, network, blueprint)
 
     @staticmethod
-    def _make(
-        layout: Layout,
-        network: Network,
-        name: str,
-        size: Size,
-        address: str,
-        services: Sequence[Service],
-        programs: Sequence[Path],
-    ) -> VirtualNode:
+    def _make(layout: Layout, network: Network, blueprint: Blueprint) -> VirtualNode:
         """The record last: a folder without one is what an interruption left."""
+        name = blueprint.name
         places = Places.of(layout, name)
         shutil.rmtree(places.folder, ignore_errors=True)
         for folder in (places.upper, places.work, places.tree, places.disk):
@@ -96,18 +76,19 @@ class VirtualNode:
         key = make_folder(places.upper, Path("etc/ssh")) / "ssh_host_ed25519_key"
         record = Record(
             name=name,
-            address=address or choose_address(network.subnet, [node.record.address for node in all_nodes(layout)]),
+            address=blueprint.address
+            or choose_address(network.subnet, [node.record.address for node in all_nodes(layout)]),
             prefix=network.prefix,
             gateway=network.gateway,
             bridge=network.bridge,
-            memory=size.memory,
-            cpus=size.cpus,
+            memory=blueprint.size.memory,
+            cpus=blueprint.size.cpus,
             machine_id=uuid.uuid4().hex,
             host_key=make_key(key, f"root@{name}"),
-            programs=tuple(str(path) for path in programs),
+            programs=tuple(str(path) for path in blueprint.programs),
         )
         public = master_key(layout).with_suffix(".pub").read_text().strip()
-        fill(places, files(record, (public,), tuple(services)))
+        fill(places, files(record, (public,), blueprint.services))
         save(places.record, record)
         return VirtualNode(layout, record)
 

@@ -9,11 +9,8 @@ import sys
 from pathlib import Path
 
 import provisioning
-from kube.layout import Layout
 from provisioning.supervising.services import Service
-from provisioning.virtual.network import Network
-from provisioning.virtual.nodes import VirtualNode
-from provisioning.virtual.records import Size
+from provisioning.virtual.records import Blueprint, Size
 
 ANNOUNCER = "wherry-announce"
 
@@ -29,6 +26,6 @@ def own_programs() -> tuple[Path, ...]:
     return tuple(dict.fromkeys((packages, Path(sys.prefix))))
 
 
-def create_prepared(layout: Layout, network: Network, name: str, size: Size, address: str = "") -> VirtualNode:
-    """A virtual node that announces itself and can be joined."""
-    return VirtualNode.create(layout, network, name, size, address, (announcer(),), own_programs())
+def prepared(name: str, size: Size | None = None, address: str = "") -> Blueprint:
+    """A node that announces itself and can be joined."""
+    return Blueprint(name, size or Size(), address, (announcer(),), own_programs())

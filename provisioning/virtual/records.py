@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kube.layout import Layout
+from provisioning.supervising.services import Service
 
 MIB = 1 << 20
 
@@ -28,6 +29,20 @@ class Size:
 
     memory: int = 1024 * MIB
     cpus: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """What a virtual node shall be."""
+
+    name: str
+    size: Size = field(default_factory=Size)
+    address: str = ""
+    """Empty: the next free one."""
+    services: tuple[Service, ...] = ()
+    """Kept running beside sshd from the first start on."""
+    programs: tuple[Path, ...] = ()
+    """Folders of the host that the node can use, for one that runs a master or an announcer from a checkout."""
 
 
 @dataclass(frozen=True, slots=True)

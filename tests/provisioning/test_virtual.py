@@ -12,7 +12,7 @@ import pytest
 from kube.layout import Layout
 from provisioning.supervising.services import Service, parse_service
 from provisioning.virtual import cgroups, filling, firewall, mounting, network, nodes
-from provisioning.virtual.records import MIB, Places, Process, Record, Size, load, save, tag
+from provisioning.virtual.records import MIB, Blueprint, Places, Process, Record, Size, load, save, tag
 
 RECORD = Record("a", "10.99.0.11", 24, "10.99.0.1", "wh-12345678", 512 * MIB, 0.5, "0" * 32, "ssh-ed25519 AAAA")
 
@@ -141,7 +141,7 @@ def test_places_and_tag_depend_on_the_root_alone() -> None:
 @pytest.mark.parametrize("name", ["", "A", "-a", "a-", "a/b", "..", "a" * 64, "a\nb"])
 def test_a_bad_name_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="not a name"):
-        nodes.VirtualNode.create(Layout(tmp_path), network.Network("wh-x", "10.99.0.0/24"), name)
+        nodes.VirtualNode.create(Layout(tmp_path), network.Network("wh-x", "10.99.0.0/24"), Blueprint(name))
 
 
 @pytest.mark.parametrize(

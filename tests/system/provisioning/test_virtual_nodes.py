@@ -15,7 +15,7 @@ from kube.layout import Layout
 from provisioning.supervising.services import Service
 from provisioning.virtual.network import ensure_network, link_name, remove_network
 from provisioning.virtual.nodes import VirtualNode, all_nodes, master_key
-from provisioning.virtual.records import MIB, Size, tag
+from provisioning.virtual.records import MIB, Blueprint, Size, tag
 
 NAME = "node-a"
 
@@ -52,9 +52,8 @@ def node(layout: Layout, tmp_path_factory: pytest.TempPathFactory) -> VirtualNod
     sleeper = Service("sleeper", ("sleep", "1000"), after=("sshd",))
     tools = tmp_path_factory.mktemp("tools")
     (tools / "tool").write_text("a tool")
-    node = VirtualNode.create(
-        layout, ensure_network(layout), NAME, Size(256 * MIB, 0.5), services=(sleeper,), programs=(tools,)
-    )
+    blueprint = Blueprint(NAME, Size(256 * MIB, 0.5), services=(sleeper,), programs=(tools,))
+    node = VirtualNode.create(layout, ensure_network(layout), blueprint)
     node.start()
     until(lambda: ssh(node, "true").returncode == 0)
     return node
@@ -142,14 +141,14 @@ def test_its_plug_is_pulled_and_it_starts_again_with_its_disk(node: VirtualNode)
 
 
 def test_creating_it_again_finds_it(node: VirtualNode) -> None:
-    again = VirtualNode.create(node.layout, ensure_network(node.layout), NAME)
+    again = VirtualNode.create(node.layout, ensure_network(node.layout), Blueprint(NAME))
     assert again.record == node.record
     assert [known.record.name for known in all_nodes(node.layout)] == [NAME]
 
 
 def test_a_start_that_fails_says_why_and_leaves_nothing(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
-    broken = VirtualNode.create(layout, ensure_network(layout), NAME)
+    broken = VirtualNode.create(layout, ensure_network(layout), Blueprint(NAME))
     try:
         shutil.rmtree(broken.places.work)
         with pytest.raises(ValueError, match=f"{NAME} did not start: .*mount overlay"):
@@ -167,7 +166,7 @@ def test_a_creation_that_was_interrupted_is_made_anew(tmp_path: Path) -> None:
     half.mkdir(parents=True)
     (half / "hostname").write_text("half")
     try:
-        node = VirtualNode.create(layout, ensure_network(layout), NAME)
+        node = VirtualNode.create(layout, ensure_network(layout), Blueprint(NAME))
         assert (half / "hostname").read_text() == f"{NAME}\n"
         assert not node.destroy()
     finally:
