@@ -18,7 +18,7 @@ from master.api.handling import Api, Creator, kinds_finder
 from master.api.health import Health, Metrics, version
 from master.api.lists import Lists
 from master.api.registry import Registry
-from master.api.verbs import Rooms
+from master.api.verbs import Rooms, Verb
 from master.api.watching import Watches
 from master.store.contract import Store
 
@@ -34,6 +34,8 @@ class Parts:
     admission: Sequence[Admission] = ()
     seal: Crypt | None = None
     creators: Mapping[tuple[str, str], Creator] = field(default_factory=dict)
+    ways: Mapping[tuple[str, str, str], Verb] = field(default_factory=dict)
+    """Further subresources: (group, plural, name) → what serves them."""
     address: str = "127.0.0.1:6443"
 
 
@@ -84,6 +86,7 @@ def build(store: Store, cache: Cache, given: Parts, kinds: Sequence[Kind] = BUIL
     find = kinds_finder({(kind.group, kind.version, kind.plural): kind for kind in kinds})
     api = Api(Rooms(registry, lists, watches), find, given.authenticator, given.authorizer)
     api.creators.update(given.creators)
+    api.ways.update(given.ways)
     server = Server(store, cache, registry, api, watches)
     _documents(api, server, Discovery(kinds, given.address))
     return server

@@ -25,7 +25,7 @@ from master.api.contract import Authenticator, Authorizer, Credentials, Object, 
 from master.api.media import YAML, accepted, accepted_or_json
 from master.api.routing import NO_QUERY, FindKind, Query, Route, check_served, parse_query, route
 from master.api.subresources import SUBRESOURCES
-from master.api.verbs import VERBS, Rooms
+from master.api.verbs import VERBS, Rooms, Verb
 from master.api.versions import version_of
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ class Api:
     authorizer: Authorizer
     documents: dict[str, Document] = field(default_factory=dict)
     creators: dict[tuple[str, str], Creator] = field(default_factory=dict)
+    ways: dict[tuple[str, str, str], Verb] = field(default_factory=lambda: dict(SUBRESOURCES))
     observe: Callable[[Route, int, float], None] | None = None
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -94,15 +95,13 @@ class Api:
     async def _resource(self, call: Call) -> web.StreamResponse:
         info, kind = call.info, call.kind
         if info.subresource:
-            own = SUBRESOURCES.get((kind.group, kind.plural, info.subresource)) or SUBRESOURCES.get(
-                ("", "*", info.subresource)
-            )
-            return await (own or VERBS[info.verb])(self.rooms, call)
+            own = self.ways.get((kind.group, kind.plural, info.subresource))
+            return await (own or self.ways.get(("", "*", info.subresource)) or _as_part(call))(self.rooms, call)
         creator = self.creators.get((kind.group, kind.plural))
         if creator is not None:
             return await self._create_unstored(call, creator)
         if not kind.stored:
-            raise ApiError(501, "NotImplemented", f"{kind.qualified} cannot be asked here")
+            raise _not_served(kind.qualified)
         return await VERBS[info.verb](self.rooms, call)
 
     async def _create_unstored(self, call: Call, creator: Creator) -> web.StreamResponse:
@@ -121,6 +120,18 @@ class Api:
         if request.method not in ("GET", "HEAD"):
             raise ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
         return await found(request, query)
+
+
+def _as_part(call: Call) -> Verb:
+    """The verb of a subresource that is a part of its object; what answers with another kind is refused."""
+    subresource = call.route.subresource
+    if subresource is None or subresource.kind or call.info.verb not in ("get", "update", "patch"):
+        raise _not_served(f"{call.kind.qualified}/{call.info.subresource}")
+    return VERBS[call.info.verb]
+
+
+def _not_served(what: str) -> ApiError:
+    return ApiError(501, "NotImplemented", f"{what} is not served")
 
 
 def credentials(request: web.BaseRequest) -> Credentials:

@@ -1,16 +1,22 @@
-"""The kinds that are answered and not stored: who is this, and may they."""
+"""What is answered and not stored: who is this, may they, and a service account's new token."""
 
 from __future__ import annotations
 
+from aiohttp import web
+
+from kube.decoding import TOKEN_REQUEST
 from master.api.authn import Authentication, self_subject_review
+from master.api.authn.issuing import TokenIssuer
 from master.api.authz import Authorization
 from master.api.authz.reviews import (
     self_subject_access_review,
     self_subject_rules_review,
     subject_access_review,
 )
+from master.api.calls import Call
 from master.api.contract import Object, UserInfo
 from master.api.handling import Creator
+from master.api.verbs import Rooms, Verb
 
 AUTHENTICATION, AUTHORIZATION = "authentication.k8s.io", "authorization.k8s.io"
 
@@ -44,3 +50,12 @@ def creators(authentication: Authentication, authorization: Authorization) -> di
         (AUTHORIZATION, "selfsubjectaccessreviews"): own_access,
         (AUTHORIZATION, "selfsubjectrulesreviews"): own_rules,
     }
+
+
+def token_ways(issuer: TokenIssuer) -> dict[tuple[str, str, str], Verb]:
+    async def token(rooms: Rooms, call: Call) -> web.StreamResponse:
+        request = await call.object(TOKEN_REQUEST, call.writing())
+        await rooms.registry.cache.fresh()
+        return call.shown(issuer.token_request(call.namespace, call.info.name, request), 201)
+
+    return {("", "serviceaccounts", "token"): token}

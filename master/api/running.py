@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import logging
 import socket
+import ssl
 from dataclasses import dataclass
 
 import psutil
@@ -14,10 +14,12 @@ from kube.config import MasterConfig
 from kube.layout import Layout
 from kube.pki import Names, ensure_master_pki
 from master.api import authn, authz
+from master.api.bootstrap import ensure_defaults, publish_masters
 from master.api.building import Parts, Server, open_server
 from master.api.cache import Cache
-from master.api.reviewing import creators
+from master.api.reviewing import creators, token_ways
 from master.api.server import Listener, server_tls
+from master.api.streaming import Nodes
 from master.store.contract import Store
 from master.store.etcd_api.serving import EtcdServer, TlsFiles, serve
 from master.store.memory import MemoryStore
@@ -57,6 +59,7 @@ async def open_api(layout: Layout, config: MasterConfig) -> ApiRole:
     store = open_store(layout, config)
     try:
         server = await open_server(store, lambda cache: parts(layout, config, cache))
+        await make_first_objects(layout, config, server)
         listener = Listener(server.api.handle, config.api.bind, config.api.port, tls_of(layout))
         await listener.start()
         etcd = await _open_etcd(layout, config, store)
@@ -64,6 +67,13 @@ async def open_api(layout: Layout, config: MasterConfig) -> ApiRole:
         await store.close()
         raise
     return ApiRole(store, server, listener, etcd)
+
+
+async def make_first_objects(layout: Layout, config: MasterConfig, server: Server) -> None:
+    """What a cluster cannot be without, and where its masters are now."""
+    authority = (layout.pki / "ca.crt").read_text()
+    await ensure_defaults(server.registry, config.cluster.service_cidr, config.api.port, authority)
+    await publish_masters(server.registry, advertised(config), config.api.port)
 
 
 def open_store(layout: Layout, config: MasterConfig) -> Store:
@@ -82,7 +92,7 @@ async def _open_etcd(layout: Layout, config: MasterConfig, store: Store) -> Etcd
     return await serve(store, config.etcd.bind, config.etcd.port, tls)
 
 
-def tls_of(layout: Layout):  # type: ignore[no-untyped-def]
+def tls_of(layout: Layout) -> ssl.SSLContext:
     return server_tls(layout.pki / "apiserver.crt", layout.pki / "apiserver.key", layout.pki / "ca.crt")
 
 
@@ -91,13 +101,34 @@ def parts(layout: Layout, config: MasterConfig, cache: Cache) -> Parts:
     authentication = authn.build(layout, cache, config.api.token_file)
     authorization = authz.build(cache)
     cache.reloaded.append(authorization.reload)
-    address = (config.api.advertise or ("127.0.0.1",))[0]
     return Parts(
         authentication,
         authorization,
         creators=creators(authentication, authorization),
-        address=f"{address}:{config.api.port}",
+        ways={**token_ways(authentication.issuer), **Nodes(cache, agent_tls(layout)).ways()},
+        address=f"{advertised(config)[0]}:{config.api.port}",
     )
+
+
+def agent_tls(layout: Layout) -> ssl.SSLContext:
+    """With which the master asks agents: its certificate, and the authority that signed theirs."""
+    context = ssl.create_default_context(cafile=layout.pki / "ca.crt")
+    context.check_hostname = False
+    own = layout.pki / "apiserver-kubelet-client.crt"
+    context.load_cert_chain(own, own.with_suffix(".key"))
+    return context
+
+
+def advertised(config: MasterConfig) -> tuple[str, ...]:
+    """Where nodes reach this master: what the settings say, else the address that the default route leaves from."""
+    if config.api.advertise:
+        return config.api.advertise
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing: it only chooses a route
+        except OSError:
+            return ("127.0.0.1",)
+        return (str(probe.getsockname()[0]),)
 
 
 def names_of(config: MasterConfig) -> Names:
