@@ -12,6 +12,7 @@ from master.store.contract import (
     InvalidTxnError,
     KeyValue,
     LeaseNotFoundError,
+    MissingKeyError,
     Put,
     PutResult,
     Range,
@@ -110,7 +111,7 @@ REFUSED = {
     "two puts of a key": (Txn((), [Put(b"a", b"1"), Put(b"a", b"2")]), InvalidTxnError),
     "put and delete of a key": (Txn((), [DeleteRange(b"a", b"c"), Put(b"b", b"2")]), InvalidTxnError),
     "a key twice through nesting": (Txn((), [Put(b"a", b"1"), Txn((), [], [Put(b"a", b"2")])]), InvalidTxnError),
-    "value kept of no key": (Txn((), [Put(b"b", b"1"), Put(b"a", b"", ignore_value=True)]), InvalidTxnError),
+    "value kept of no key": (Txn((), [Put(b"b", b"1"), Put(b"a", b"", ignore_value=True)]), MissingKeyError),
     "lease that is not": (Txn((), [Put(b"a", b"1"), Put(b"b", b"1", lease=7)]), LeaseNotFoundError),
     "read in the future": (Txn((), [Put(b"a", b"1"), Range(b"a", revision=9)]), FutureRevisionError),
 }
