@@ -75,6 +75,8 @@ def _run(wanted: Wanted, steps: Steps) -> Outcome:
         raise SystemExit(130) from None
     except (Trouble, SettingsError, ValueError) as error:
         raise click.ClickException(str(error)) from error
+    except PermissionError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}: run it again with sudo") from error
 
 
 def _document(outcome: Outcome, steps: Steps) -> dict[str, Any]:

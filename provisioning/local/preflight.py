@@ -31,7 +31,6 @@ SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 class Facts:
     """What was found; `own_bridge` is this cluster's subnet, which may of course be routed."""
 
-    is_root: bool
     file_systems: frozenset[str] = frozenset()
     programs: frozenset[str] = frozenset()
     taken_ports: frozenset[int] = frozenset()
@@ -42,12 +41,17 @@ class Facts:
     wanted: tuple[str, ...] = field(default=tuple(PROGRAMS))
 
 
+def need_root() -> None:
+    """Trouble for everybody else, before anything is looked at that only root may see."""
+    if os.geteuid() != 0:
+        raise Trouble("namespaces, mounts and iptables need root: run it again with sudo")
+
+
 def gather(config: MasterConfig, root: Path, master_runs: bool, own_bridge: str = "") -> Facts:
     """Look at this machine; the ports of a master of ours that runs are not taken."""
     ports = (config.api.port, config.etcd.port) if config.etcd.enabled else (config.api.port,)
     above = next(path for path in (root.absolute(), *root.absolute().parents) if path.exists())
     return Facts(
-        is_root=os.geteuid() == 0,
         file_systems=frozenset(line.split()[-1] for line in Path("/proc/filesystems").read_text().splitlines()),
         programs=frozenset(name for name in PROGRAMS if shutil.which(name, path=SEARCHED)),
         taken_ports=frozenset() if master_runs else frozenset(port for port in ports if is_taken(port)),
@@ -66,8 +70,6 @@ def check(facts: Facts, config: MasterConfig, settings: Path) -> None:
 def troubles(facts: Facts, config: MasterConfig, settings: Path) -> list[str]:
     """Everything that stands in the way, a sentence each, the first to mend first."""
     found = []
-    if not facts.is_root:
-        found.append("namespaces, mounts and iptables need root: run it again with sudo")
     absent = sorted({PROGRAMS[name] for name in facts.wanted if name not in facts.programs})
     if absent:
         found.append(f"these Debian packages are missing: apt-get install {' '.join(absent)}")

@@ -91,6 +91,7 @@ async def raise_cluster(wanted: Wanted, steps: Steps, join: Join) -> Outcome:
 def look(wanted: Wanted, steps: Steps) -> None:
     """Refuse before anything is changed."""
     with steps.step("look at this machine") as step:
+        preflight.need_root()
         path = supervised.settings_file(wanted.layout)
         config = settings.read_master(path)
         kept = kept_network(wanted.layout)

@@ -78,8 +78,14 @@ def refuse_crashing(layout: Layout) -> None:
     here = places(layout)
     row = next((row for row in status(here) if row["name"] == SERVICE), None)
     if row and row["starts"] > CRASHES and row["last_exit"] and row["seconds"] < 1.0:
-        words = here.log(SERVICE).read_text(errors="replace").strip().splitlines() or ["nothing"]
-        raise Trouble(f"the master ends at once, saying: {words[-1]} (see {here.log(SERVICE)})")
+        words = last_words(here.log(SERVICE).read_text(errors="replace"))
+        raise Trouble(f"the master ends at once, saying: {words} (see {here.log(SERVICE)})")
+
+
+def last_words(log: str) -> str:
+    """The last line that says something: an exception group draws a frame around its own."""
+    lines = (line.strip(" |+-") for line in reversed(log.splitlines()))
+    return next(filter(None, lines), "nothing")
 
 
 def stop(layout: Layout) -> bool:

@@ -20,7 +20,7 @@ from provisioning.local.reporting import Steps, Trouble
 from provisioning.up import node_row, pod_row, up
 from provisioning.virtual.network import Network
 
-FIT = Facts(is_root=True, file_systems=frozenset({"overlay"}), programs=frozenset(PROGRAMS))
+FIT = Facts(file_systems=frozenset({"overlay"}), programs=frozenset(PROGRAMS))
 SETTINGS = Path("/x/master.toml")
 
 
@@ -35,7 +35,6 @@ def test_a_fit_machine_has_no_troubles() -> None:
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        (replace(FIT, is_root=False), "need root: run it again with sudo"),
         (replace(FIT, programs=FIT.programs - {"runc", "ip"}), "apt-get install iproute2 runc"),
         (replace(FIT, file_systems=frozenset()), "modprobe overlay"),
         (replace(FIT, taken_ports=frozenset({6443})), "port 6443 is taken"),
@@ -46,7 +45,7 @@ def test_a_fit_machine_has_no_troubles() -> None:
         (replace(FIT, routes=nets("10.0.0.0/8")), "set another in /x/master.toml"),
         (replace(FIT, free_bytes=1 << 20), "only 1 MiB of disk are free"),
     ],
-    ids=["root", "programs", "overlay", "port", "pods", "services", "disk"],
+    ids=["programs", "overlay", "port", "pods", "services", "disk"],
 )
 def test_what_stands_in_the_way_is_one_sentence(facts: Facts, words: str) -> None:
     with pytest.raises(Trouble) as caught:
@@ -98,6 +97,12 @@ def test_the_master_is_run_with_this_root_and_its_settings() -> None:
     argv = supervised.master_service(Layout(Path("/r"))).argv
     assert argv[0].endswith("/bin/master")
     assert argv[1:] == ("run", "--config", "/r/etc/wherry/master.toml", "--root", "/r")
+
+
+def test_a_crashing_masters_last_words_are_found_in_a_traceback() -> None:
+    log = "x\n    | ImportError: no name\n    +------------------------------------\n"
+    assert supervised.last_words(log) == "ImportError: no name"
+    assert supervised.last_words("") == "nothing"
 
 
 def test_the_kubeconfig_at_the_top_is_the_admins(tmp_path: Path) -> None:
