@@ -1,0 +1,133 @@
+"""securityContext, of the pod and of a container, into the runtime's words; what cannot be honoured is refused by name.
+
+A container's own field goes before the pod's.  Paths that are masked are runc's usual ones, unless procMount asks not to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from agent.runtime.words import Image, Namespace, Namespaces, Seccomp, Security
+
+MASKED = (
+    "/proc/asound",
+    "/proc/acpi",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+)
+READONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+SAFE_SYSCTLS = {
+    "kernel.shm_rmid_forced",
+    "net.ipv4.ip_local_port_range",
+    "net.ipv4.ip_local_reserved_ports",
+    "net.ipv4.ip_unprivileged_port_start",
+    "net.ipv4.ping_group_range",
+    "net.ipv4.tcp_fin_timeout",
+    "net.ipv4.tcp_keepalive_intvl",
+    "net.ipv4.tcp_keepalive_probes",
+    "net.ipv4.tcp_keepalive_time",
+    "net.ipv4.tcp_rmem",
+    "net.ipv4.tcp_syncookies",
+    "net.ipv4.tcp_wmem",
+}
+SECCOMP_FOLDER = PurePosixPath("/var/lib/kubelet/seccomp")
+
+
+class Refused(Exception):
+    """The spec asks for something this node does not do; says what."""
+
+
+def namespaces(pod: Mapping[str, Any], target_id: str = "") -> Namespaces:
+    spec = pod["spec"]
+    pid = Namespace.NODE if spec.get("hostPID") else Namespace.CONTAINER
+    if spec.get("shareProcessNamespace"):
+        pid = Namespace.POD
+    if target_id:
+        pid = Namespace.TARGET
+    return Namespaces(
+        network=Namespace.NODE if spec.get("hostNetwork") else Namespace.POD,
+        pid=pid,
+        ipc=Namespace.NODE if spec.get("hostIPC") else Namespace.POD,
+        target_id=target_id,
+    )
+
+
+def container_security(
+    pod: Mapping[str, Any], container: Mapping[str, Any], image: Image | None, target_id: str = ""
+) -> Security:
+    """Refused when the image would run as root against the spec's word, or the spec asks for what is not done."""
+    outer, own = pod["spec"].get("securityContext") or {}, container.get("securityContext") or {}
+    both = {**outer, **own}
+    privileged = bool(own.get("privileged"))
+    user = both.get("runAsUser")
+    if both.get("runAsNonRoot"):
+        _require_non_root(container["name"], user, image)
+    capabilities = own.get("capabilities") or {}
+    unmasked = own.get("procMount") == "Unmasked" or privileged
+    return Security(
+        user=user if user is not None else _image_user(image),
+        group=both.get("runAsGroup"),
+        supplemental_groups=_groups(outer),
+        add_capabilities=tuple(name.removeprefix("CAP_") for name in capabilities.get("add") or ()),
+        drop_capabilities=tuple(name.removeprefix("CAP_") for name in capabilities.get("drop") or ()),
+        privileged=privileged,
+        readonly_rootfs=bool(own.get("readOnlyRootFilesystem")),
+        no_new_privileges=own.get("allowPrivilegeEscalation") is False and not privileged,
+        masked_paths=() if unmasked else MASKED,
+        readonly_paths=() if unmasked else READONLY,
+        seccomp=None if privileged else _seccomp(both.get("seccompProfile")),
+        namespaces=namespaces(pod, target_id),
+    )
+
+
+def check_pod(pod: Mapping[str, Any], unsafe_sysctls: frozenset[str] = frozenset()) -> None:
+    """Refused for what no container of the pod could be given here."""
+    spec = pod["spec"]
+    outer = spec.get("securityContext") or {}
+    if spec.get("hostUsers") is False:
+        raise Refused("spec.hostUsers: user namespaces need containerd 2.0 or later")
+    if outer.get("supplementalGroupsPolicy") == "Strict":
+        raise Refused("spec.securityContext.supplementalGroupsPolicy: Strict needs containerd 2.0 or later")
+    for context in (outer, *((c.get("securityContext") or {}) for c in spec["containers"])):
+        if context.get("seLinuxOptions"):
+            raise Refused("seLinuxOptions: SELinux is not on this node")
+    for sysctl in outer.get("sysctls") or ():
+        if sysctl["name"] not in SAFE_SYSCTLS | unsafe_sysctls:
+            raise Refused(f"forbidden sysctl: {sysctl['name']!r} not allowlisted")
+
+
+def _require_non_root(name: str, user: int | None, image: Image | None) -> None:
+    told = user if user is not None else _image_user(image)
+    if told == 0 or (told is None and (image is None or image.user is None)):
+        cause = "container's runAsUser breaks non-root policy" if user == 0 else "image will run as root"
+        raise Refused(f"container has runAsNonRoot and {cause} (container: {name})")
+    if told is None and image is not None:
+        raise Refused(
+            f"container has runAsNonRoot and image has non-numeric user ({image.user}), cannot verify user is non-root"
+        )
+
+
+def _image_user(image: Image | None) -> int | None:
+    return image.user if image and isinstance(image.user, int) else None
+
+
+def _groups(outer: Mapping[str, Any]) -> tuple[int, ...]:
+    extra = (outer["fsGroup"],) if outer.get("fsGroup") is not None else ()
+    return (*(outer.get("supplementalGroups") or ()), *extra)
+
+
+def _seccomp(profile: Mapping[str, Any] | None) -> Seccomp:
+    if not profile:
+        return Seccomp("Unconfined")
+    file = profile.get("localhostProfile") or ""
+    return Seccomp(profile["type"], str(SECCOMP_FOLDER / file) if file else "")

@@ -1,0 +1,62 @@
+"""What one container finds mounted: its volumes, /etc/hosts and its termination log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from agent.pods.containers import DEFAULT_MESSAGE_PATH
+from agent.pods.environment import ConfigError, expand
+from agent.pods.observed import Pod
+from agent.pods.places import Paths
+from agent.pods.volumes.mounting import host_folder, volumes_of
+from agent.pods.volumes.subpaths import bind_subpath
+from agent.runtime.words import Mount, Propagation
+
+HOSTS = "/etc/hosts"
+
+
+def container_mounts(
+    pod: Pod, container: Mapping[str, Any], attempt: int, paths: Paths, known: Mapping[str, str]
+) -> tuple[Mount, ...]:
+    """The mounts, made ready: subpaths bound, the termination log there.  `known` expands subPathExpr."""
+    uid = pod["metadata"]["uid"]
+    volumes = {volume["name"]: volume for volume in volumes_of(pod)}
+    found = []
+    for number, mount in enumerate(container.get("volumeMounts") or ()):
+        folder = host_folder(volumes[mount["name"]], uid, paths)
+        inner = _inner(mount, known)
+        if inner:
+            target = paths.pod(uid) / "subpaths" / container["name"] / f"{number}"
+            bind_subpath(folder, inner, target)
+            folder = target
+        found.append(
+            Mount(
+                mount["mountPath"],
+                str(folder),
+                bool(mount.get("readOnly")),
+                Propagation(mount.get("mountPropagation") or "None"),
+            )
+        )
+    taken = {mount.container_path.rstrip("/") for mount in found}
+    if HOSTS not in taken:
+        found.append(Mount(HOSTS, str(paths.hosts(uid))))
+    log = _termination_log(paths.termination(uid, container["name"], attempt))
+    return (*found, Mount(container.get("terminationMessagePath") or DEFAULT_MESSAGE_PATH, str(log)))
+
+
+def _inner(mount: Mapping[str, Any], known: Mapping[str, str]) -> str:
+    inner = str(mount.get("subPath") or expand(mount.get("subPathExpr") or "", known))
+    if inner and (inner.startswith("/") or ".." in Path(inner).parts):
+        raise ConfigError(f"subPath {inner!r} must be a relative path without '..'")
+    if "$(" in inner and mount.get("subPathExpr"):
+        raise ConfigError(f"subPathExpr {mount['subPathExpr']!r} names a variable that is not set")
+    return inner
+
+
+def _termination_log(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    path.chmod(0o666)
+    return path

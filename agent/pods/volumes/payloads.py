@@ -1,0 +1,112 @@
+"""The files of configMap, secret, downwardAPI and projected volumes.  Pure, given the objects and tokens they name."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agent.pods.environment import ConfigError, Surroundings, field_value, resource_value
+
+DEFAULT_MODE = 0o644
+Volume = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    content: bytes
+    mode: int = DEFAULT_MODE
+
+
+Payload = dict[str, File]
+"""Path in the volume → file."""
+
+
+class Missing(Exception):
+    """What the volume is made of is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAsked:
+    """A service account's token as a volume asks for it."""
+
+    audience: str
+    seconds: int
+
+
+def tokens_asked(volume: Volume) -> list[TokenAsked]:
+    sources = (volume.get("projected") or {}).get("sources") or ()
+    return [token_asked(source["serviceAccountToken"]) for source in sources if "serviceAccountToken" in source]
+
+
+def token_asked(source: Mapping[str, Any]) -> TokenAsked:
+    return TokenAsked(source.get("audience") or "", int(source.get("expirationSeconds") or 3600))
+
+
+def payload(volume: Volume, pod: Mapping[str, Any], around: Surroundings, tokens: Mapping[TokenAsked, str]) -> Payload:
+    """Everything the volume holds; Missing names what it lacks."""
+    for kind in ("configMap", "secret", "downwardAPI"):
+        if kind in volume:
+            return _one(kind, volume[kind] or {}, pod, around)
+    projected = volume["projected"]
+    mode = _mode(projected)
+    files: Payload = {}
+    for source in projected.get("sources") or ():
+        for kind, given in source.items():
+            if kind == "serviceAccountToken":
+                files[given["path"]] = File(tokens[token_asked(given)].encode(), mode)
+            else:
+                files |= _one(kind, given, pod, around, mode)
+    return files
+
+
+def _one(kind: str, source: Mapping[str, Any], pod: Any, around: Surroundings, mode: int | None = None) -> Payload:
+    mode = _mode(source) if mode is None else mode
+    if kind == "downwardAPI":
+        return {item["path"]: _told(item, pod, around, mode) for item in source.get("items") or ()}
+    if kind not in {"configMap", "secret"}:
+        raise Missing(f"projected source {kind} is not supported")
+    name = source.get("secretName") or source.get("name") or ""
+    found = around.objects.get(("ConfigMap" if kind == "configMap" else "Secret", name))
+    if found is None:
+        if source.get("optional"):
+            return {}
+        raise Missing(f'{kind.lower()} "{name}" not found')
+    return _chosen(kind, name, source, _contents(kind, found), mode)
+
+
+def _chosen(kind: str, name: str, source: Mapping[str, Any], data: Mapping[str, bytes], mode: int) -> Payload:
+    items = source.get("items")
+    if not items:
+        return {key: File(content, mode) for key, content in data.items()}
+    files = {}
+    for item in items:
+        if item["key"] in data:
+            files[item["path"]] = File(data[item["key"]], item.get("mode") or mode)
+        elif not source.get("optional"):
+            raise Missing(f"references non-existent {kind.lower()} key: {item['key']}")
+    return files
+
+
+def _contents(kind: str, found: Mapping[str, Any]) -> dict[str, bytes]:
+    if kind == "secret":
+        return {key: base64.b64decode(value) for key, value in (found.get("data") or {}).items()}
+    plain = {key: value.encode() for key, value in (found.get("data") or {}).items()}
+    return plain | {key: base64.b64decode(value) for key, value in (found.get("binaryData") or {}).items()}
+
+
+def _told(item: Mapping[str, Any], pod: Any, around: Surroundings, mode: int) -> File:
+    try:
+        if "fieldRef" in item:
+            text = field_value(pod, item["fieldRef"]["fieldPath"], around)
+        else:
+            text = resource_value(pod, item["resourceFieldRef"], None, around)
+    except ConfigError as error:
+        raise Missing(str(error)) from error
+    return File(text.encode(), item.get("mode") or mode)
+
+
+def _mode(source: Mapping[str, Any]) -> int:
+    given = source.get("defaultMode")
+    return DEFAULT_MODE if given is None else int(given)
