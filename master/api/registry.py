@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from kube import apply, times
+from kube import times
 from kube.errors import ApiError, Cause, already_exists, conflict, invalid, not_found
 from kube.kinds import Kind
 from master.api import deletion as deleting
@@ -22,6 +22,7 @@ from master.api.cache import Cache, Collection
 from master.api.contract import Admission, Attributes, Object
 from master.api.defaults import apply_defaults
 from master.api.entries import Entry, attributes_of
+from master.api.managers import track_update
 from master.api.options import Deletion, Writing
 from master.api.traits import CREATED_BY_UPDATE, VERSION_REQUIRED, has
 from master.api.validation import validate_create, validate_update
@@ -85,7 +86,7 @@ class Registry:
         metadata.begin(obj, now)
         strategies.prepare_create(kind, obj)
         if not writing.applying:
-            apply.track_update(kind, None, obj, writing.manager, "", now)
+            track_update(kind, None, obj, writing.manager, "", now)
         _refuse(kind, obj["metadata"].get("name", ""), validate_create(kind, obj))
         attributes.name = obj["metadata"]["name"]
         await self._validate(attributes)
@@ -139,7 +140,7 @@ class Registry:
         await self._mutate(attributes)
         strategies.prepare_update(kind, new, old, subresource)
         if not writing.applying:
-            apply.track_update(kind, old, new, writing.manager, subresource, times.now())
+            track_update(kind, old, new, writing.manager, subresource, times.now())
         _refuse(kind, old["metadata"]["name"], validate_update(kind, new, old, subresource))
         await self._validate(attributes)
 

@@ -8,16 +8,18 @@ from typing import Any
 
 import orjson
 from aiohttp import web
-from kube.patches import apply_patch
 
-from kube import apply, times
+from kube import times
 from kube.decoding import DELETE_OPTIONS, decode, recode
 from kube.errors import ApiError, Cause, invalid
+from kube.patches import apply_patch
 from master.api import views
 from master.api.calls import Call, success
 from master.api.contract import Object
 from master.api.lists import Lists
+from master.api.managers import server_side_apply
 from master.api.media import YAML, patch_type
+from master.api.metadata import place
 from master.api.options import Deletion, Writing, read_deletion, read_listing
 from master.api.registry import Change as Changing
 from master.api.registry import Registry
@@ -74,6 +76,7 @@ async def update(rooms: Rooms, call: Call) -> web.StreamResponse:
 async def replacing(call: Call, writing: Writing) -> Changing:
     """A change to what the body says, read again for every attempt since a write fills its object in."""
     first = [await call.object(call.kind, writing)]
+    place(call.kind, first[0], call.namespace, call.info.name)
     body, media = await call.body(), call.content_type
 
     def change(_old: Object | None) -> Object:
@@ -123,9 +126,7 @@ def applying(call: Call, writing: Writing, body: bytes) -> tuple[Writing, Changi
 
     def change(live: Object | None) -> Object:
         present = version.present(live) if live is not None else None
-        return version.to_stored(
-            apply.server_side_apply(call.kind, present, wanted, writing.manager, writing.force, now)
-        )
+        return version.to_stored(server_side_apply(call.kind, present, wanted, writing.manager, writing.force, now))
 
     return replace(writing, applying=True), change
 

@@ -1,0 +1,139 @@
+"""The real server's answers, asked again of ours: every recorded request, in order, over a memory store.
+
+What differs is listed by name below, each with its reason; a row that begins to agree has to leave the list.
+"""
+
+import asyncio
+import json
+
+import pytest
+
+from kube import times
+
+SECONDS = "2026-01-02T03:04:05Z"
+
+# recording → {name: why it differs}
+DIFFERENT: dict[str, dict[str, str]] = {}
+
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
+
+
+@pytest.fixture
+def differences(recording, agrees):
+    """Ask every row of a recording; the rows that differ, with what was answered."""
+
+    async def replay(api, name, rows=None):
+        found = {}
+        for row in rows if rows is not None else recording(name):
+            status, answer, headers = await api.ask(
+                row["method"], row["path"], row.get("body"), row.get("type", ""), row.get("accept", "")
+            )
+            trouble = agrees(row, status, answer, headers)
+            if trouble:
+                found[row["name"]] = trouble
+        return found
+
+    return replay
+
+
+def judge(name, found, total, capsys):
+    expected = DIFFERENT.get(name, {})
+    with capsys.disabled():
+        print(f"\n{name}: {total - len(found)} of {total} recorded answers agree")
+    unexpected = {row: why for row, why in found.items() if row not in expected}
+    assert not unexpected, json.dumps(unexpected, indent=1)[:6000]
+    assert not set(expected) - set(found), "these agree now: take them from the list"
+
+
+async def test_errors(api, recording, differences, capsys):
+    await api.namespace("default")
+    found = await differences(api, "errors")
+    judge("errors", found, len(recording("errors")), capsys)
+
+
+async def test_lists(api, recording, differences, capsys):
+    for namespace in ("default", "kube-system", "listed"):
+        await api.namespace(namespace)
+    await api.create("/api/v1/namespaces/default/configmaps", config_map("x"))
+    await api.create("/api/v1/namespaces/kube-system/configmaps", config_map("other"))
+    for number in range(7):
+        labels = {"all": "y", "n": str(number % 2)}
+        await api.create("/api/v1/namespaces/listed/configmaps", config_map(f"c{number}", labels))
+    found = await differences(api, "lists")
+    judge("lists", found, len(recording("lists")), capsys)
+
+
+async def test_tables(api, recording, differences, capsys):
+    rows = recording("tables")
+    for row in rows:
+        obj = row["object"]
+        obj["metadata"]["creationTimestamp"] = times.now()
+        await api.store_as_is(obj)
+    found = await differences(api, "tables", rows)
+    judge("tables", found, len(rows), capsys)
+
+
+async def test_discovery(api, recording, differences, capsys):
+    rows = recording("discovery")
+    for row in rows:
+        if row["name"].startswith("aggregated"):
+            row["accept"] = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
+    found = await differences(api, "discovery", rows)
+    judge("discovery", found, len(rows), capsys)
+
+
+@pytest.mark.parametrize("name", ["patches", "apply", "services"])
+async def test_sequences(api, recording, differences, capsys, name):
+    for namespace in ("default", "svc"):
+        await api.namespace(namespace)
+    found = await differences(api, name)
+    judge(name, found, len(recording(name)), capsys)
+
+
+async def test_watches(api, recording, matches, capsys):
+    rows = recording("watches")
+    found = {}
+    for row in rows:
+        events = await watched(api, row)
+        if not matches(row["events"], events):
+            found[row["name"]] = [event["type"] for event in events]
+    judge("watches", found, len(rows), capsys)
+
+
+async def watched(api, row):
+    """The events of one recorded watch, over the seven writes that ran while it was open."""
+    namespace = "rec-watch"
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+    await api.clear()
+    await api.namespace(namespace)
+    root = config_map("kube-root-ca.crt") | {"data": {"ca.crt": ""}}
+    root["metadata"]["annotations"] = {"kubernetes.io/description": ROOT_CA}
+    await api.create(path, root)
+    await api.create(path, config_map("before", {"x": "1"}))
+    revision = str(api.server.cache.revision)
+    first = str(api.first_revision)
+    url = row["path"].replace("REV", revision).replace("resourceVersion=1", f"resourceVersion={first}")
+    async with api.watch(url.replace("timeoutSeconds=8", "timeoutSeconds=1").replace("=3", "=1")) as stream:
+        await seven_writes(api, path)
+        return await stream.until(len(row["events"]))
+
+
+async def seven_writes(api, path):
+    await api.create(path, config_map("one", {"x": "1"}))
+    for labels, data in (("1", "v"), ("2", "v"), ("2", "w"), ("1", "w")):
+        await api.ask("PUT", f"{path}/one", config_map("one", {"x": labels}) | {"data": {"k": data}}, "application/json")
+    for name in ("one", "before"):
+        await api.ask("DELETE", f"{path}/{name}")
+    await asyncio.sleep(0)
+
+
+def config_map(name, labels=None):
+    meta = {"name": name} | ({"labels": labels} if labels else {})
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta}
+
+
+ROOT_CA = (
+    "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the "
+    "internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes "
+    "clusters."
+)
