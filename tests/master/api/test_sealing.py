@@ -7,7 +7,7 @@ from nacl.secret import SecretBox
 
 from kube.layout import Layout
 from master.api import sealing
-from master.api.sealing import Sealing, SealError
+from master.api.sealing import SealError, Sealing
 
 KEY = b"/registry/secrets/default/s"
 
