@@ -75,7 +75,6 @@ COUNTED: dict[str, tuple[tuple[str, ...], ...]] = {
     "ReplicaSet": (("spec",),),
     "ReplicationController": (("spec",),),
     "ResourceSlice": (("spec",),),
-    "RuntimeClass": (("handler",), ("overhead",), ("scheduling",)),
     "StatefulSet": (("spec",),),
     "ValidatingAdmissionPolicy": (("spec",),),
     "ValidatingAdmissionPolicyBinding": (("spec",),),

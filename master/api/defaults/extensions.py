@@ -27,9 +27,7 @@ def _definition_status(obj: Object, spec: Object) -> None:
     status.setdefault("conditions", None)
     if_missing(within(status, "acceptedNames"), plural="", kind="")
     if not status.get("storedVersions"):
-        stored = [
-            version["name"] for version in spec.get("versions") or () if version.get("storage") and version.get("name")
-        ]
+        stored = [version.get("name") or "" for version in spec.get("versions") or () if version.get("storage")]
         status["storedVersions"] = stored[:1] or None
 
 

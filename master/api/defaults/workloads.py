@@ -93,19 +93,11 @@ def job(obj: Object) -> None:
     for rule in (spec.get("podFailurePolicy") or {}).get("rules") or ():
         for pattern in rule.get("onPodConditions") or ():
             if_empty(pattern, status="True")
-    _job_template(within(spec, "template"))
+    pods.template(within(spec, "template"))
     labels = (within(spec, "template").get("metadata") or {}).get("labels")
     if labels:
         if_empty(within(obj, "metadata"), labels=dict(labels))
     within(obj, "status")
-
-
-def _job_template(template: Object) -> None:
-    """A job says itself when its pods restart: there is no default, and none that could be valid."""
-    said = (template.get("spec") or {}).get("restartPolicy")
-    pods.template(template)
-    if not said:
-        template["spec"]["restartPolicy"] = "Always"
 
 
 def cron_job(obj: Object) -> None:

@@ -15,7 +15,7 @@ from kube.kinds import Kind
 from master.api.validation.metadata import validate_metadata, validate_metadata_update
 from master.api.validation.problems import Problems
 from master.api.validation.rules import Object
-from master.api.validation.table import CREATE, STATUS, UPDATE, WITHOUT_METADATA
+from master.api.validation.table import CREATE, SUBRESOURCE, UPDATE, WITHOUT_METADATA
 
 
 def validate_create(kind: Kind, obj: Object) -> list[Cause]:
@@ -33,8 +33,8 @@ def validate_update(kind: Kind, obj: Object, old: Object, subresource: str = "")
     out = Problems()
     validate_metadata_update(kind, obj, old, out)
     if subresource:
-        if status := STATUS.get((kind.kind, subresource)):
-            status(obj, old, out)
+        if change := SUBRESOURCE.get((kind.kind, subresource)):
+            change(obj, old, out)
     elif update := UPDATE.get(kind.kind):
         update(obj, old, out)
     elif rules := CREATE.get(kind.kind):

@@ -129,8 +129,6 @@ def validate_metadata_update(kind: Kind, obj: Object, old: Object, out: Problems
     _same("deletionGracePeriodSeconds")
     if (meta.get("generation") or 0) < (before.get("generation") or 0):
         out.invalid(METADATA / "generation", meta.get("generation"), "must not be decremented")
-    if not meta.get("resourceVersion"):
-        out.invalid(METADATA / "resourceVersion", 0, "must be specified for an update")
     check_mutable(meta, METADATA, out)
 
 

@@ -178,7 +178,7 @@ def _update_strategy(strategy: Object, at: Path, out: Problems) -> None:
 
 def _stateful_template(spec: Object, out: Problems) -> None:
     """As its pods will be: with a volume for every claim."""
-    claims = [claim.get("metadata", {}).get("name") or "" for claim in spec.get("volumeClaimTemplates") or ()]
+    claims = [(claim.get("metadata") or {}).get("name") or "" for claim in spec.get("volumeClaimTemplates") or ()]
     _matching_template(spec, out, malformed="")
     found = spec.get("selector")
     if found is not None and not well_formed(found):
@@ -193,7 +193,7 @@ def with_claims(spec: Object, claims: list[str]) -> Object:
     found = spec.get("template") or {}
     pod = found.get("spec") or {}
     kept = [volume for volume in pod.get("volumes") or () if volume.get("name") not in claims]
-    mounted = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in claims]
+    mounted = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in dict.fromkeys(claims)]
     return {**spec, "template": {**found, "spec": {**pod, "volumes": [*mounted, *kept]}}}
 
 
