@@ -11,7 +11,7 @@ from pathlib import Path
 from provisioning.virtual.cgroups import Hierarchy
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
-MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+MS_BIND, MS_REC, MS_PRIVATE, MS_SHARED = 4096, 16384, 1 << 18, 1 << 20
 MNT_DETACH = 2
 SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 
@@ -113,6 +113,7 @@ def mount_tree(parts: Tree) -> None:
         source.mkdir(exist_ok=True)
         mount(Mount(str(source), part, "", MS_BIND), tree)
     change_root(tree)
+    mount(Mount("none", "", "", MS_REC | MS_SHARED), Path("/"))  # as systemd has it: mounts propagate into containers
 
 
 def bind_program(path: Path, tree: Path) -> None:

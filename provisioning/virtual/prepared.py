@@ -1,6 +1,6 @@
-"""What a prepared board does before it is joined: it announces itself.
+"""Blueprints: a board that announces itself and can be joined, and a machine that runs a master.
 
-A flashed board carries the announcer on its card; a virtual node runs the one of the environment that made it.
+A flashed board carries the announcer on its card; a virtual node runs the programs of the environment that made it.
 """
 
 from __future__ import annotations
@@ -29,3 +29,9 @@ def own_programs() -> tuple[Path, ...]:
 def prepared(name: str, size: Size | None = None, address: str = "") -> Blueprint:
     """A node that announces itself and can be joined."""
     return Blueprint(name, size or Size(), address, (announcer(),), own_programs())
+
+
+def with_master(name: str, size: Size | None = None, address: str = "") -> Blueprint:
+    """A machine whose supervisor runs `master run` with the default settings; its files lie where a master's do."""
+    master = Service("master", (str(Path(sys.prefix) / "bin/master"), "run"), stop_seconds=15.0)
+    return Blueprint(name, size or Size(), address, (master,), own_programs())
