@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from kube.layout import Layout
-from provisioning.local import supervised
 from provisioning.local.reporting import Steps
+from provisioning.local.supervised import keeper_of
 from provisioning.virtual.network import remove_network
 from provisioning.virtual.nodes import VirtualNode, all_nodes
 
@@ -19,6 +19,6 @@ def lower_cluster(layout: Layout, steps: Steps, destroy: bool = False) -> None:
         names = [node.record.name for node, was_on in zip(nodes, ended, strict=True) if was_on]
         step.done(bool(names), ", ".join(names))
     with steps.step("master") as step:
-        step.done(supervised.stop(layout))
+        step.done(keeper_of(layout).stop())
     with steps.step("bridge") as step:
         step.done(remove_network(layout))

@@ -24,10 +24,11 @@ from kube.layout import Layout
 from provisioning.images.archives import build_archive
 from provisioning.images.catalogue import images
 from provisioning.images.loading import load_archive
-from provisioning.local import preflight, sample, supervised
+from provisioning.local import preflight, sample
 from provisioning.local.reporting import Steps, Trouble
+from provisioning.local.supervised import Keeper, keeper_of, settings_file
 from provisioning.virtual.network import Network, ensure_network, kept_network
-from provisioning.virtual.nodes import VirtualNode
+from provisioning.virtual.nodes import VirtualNode, all_nodes
 from provisioning.virtual.prepared import prepared
 from provisioning.virtual.records import Enrolment, Size
 
@@ -92,10 +93,10 @@ def look(wanted: Wanted, steps: Steps) -> None:
     """Refuse before anything is changed."""
     with steps.step("look at this machine") as step:
         preflight.need_root()
-        path = supervised.settings_file(wanted.layout)
+        path = settings_file(wanted.layout)
         config = settings.read_master(path)
         kept = kept_network(wanted.layout)
-        master_runs = supervised.runs(wanted.layout)
+        master_runs = keeper_of(wanted.layout).runs()
         facts = preflight.gather(config, wanted.layout.root, master_runs, kept.subnet if kept else "")
         preflight.check(facts, config, path)
         step.note = "fit"
@@ -103,7 +104,7 @@ def look(wanted: Wanted, steps: Steps) -> None:
 
 async def ready_ground(wanted: Wanted, steps: Steps) -> Network | None:
     """The bridge, and settings that tell nodes to reach the master there."""
-    path = supervised.settings_file(wanted.layout)
+    path = settings_file(wanted.layout)
     before = settings.read_master(path)
     network = None
     with steps.step("bridge and settings") as step:
@@ -138,15 +139,16 @@ async def raise_parts(wanted: Wanted, network: Network | None, steps: Steps) -> 
 async def raise_master(layout: Layout, steps: Steps) -> None:
     """The master, supervised, until its API says that it is ready."""
     with steps.step("master") as step:
-        changed = await asyncio.to_thread(supervised.ensure_master, layout)
-        log = supervised.places(layout).log(supervised.SERVICE)
-        await hold(lambda: answers_ready(layout), MASTER_SECONDS, f"the master does not become ready: see {log}")
+        keeper = keeper_of(layout)
+        changed = await asyncio.to_thread(keeper.ensure)
+        otherwise = f"the master does not become ready: see {keeper.log}"
+        await hold(lambda: answers_ready(layout, keeper), MASTER_SECONDS, otherwise)
         step.done(changed, "ready" if changed else "")
 
 
-async def answers_ready(layout: Layout) -> bool:
+async def answers_ready(layout: Layout, keeper: Keeper) -> bool:
     """Whether /readyz says ok; Trouble when the master ends as often as it is started."""
-    supervised.refuse_crashing(layout)
+    keeper.refuse_crashing()
     if not layout.admin_conf.exists():
         return False
     try:
@@ -158,12 +160,13 @@ async def answers_ready(layout: Layout) -> bool:
 
 
 def raise_nodes(wanted: Wanted, network: Network | None, steps: Steps) -> list[VirtualNode]:
-    """The virtual nodes, running."""
+    """The virtual nodes, running: those asked for, and those that the cluster has already."""
     if network is None:
         return []
     with steps.step("virtual nodes") as step:
-        names = [f"node-{number}" for number in range(1, wanted.virtual_nodes + 1)]
-        nodes = [VirtualNode.create(wanted.layout, network, prepared(name, wanted.size)) for name in names]
+        names = {f"node-{number}" for number in range(1, wanted.virtual_nodes + 1)}
+        names |= {node.record.name for node in all_nodes(wanted.layout)}
+        nodes = [VirtualNode.create(wanted.layout, network, prepared(name, wanted.size)) for name in sorted(names)]
         started = [node.record.name for node in nodes if node.start()]
         step.done(bool(started), ", ".join(f"{node.record.name} {node.record.address}" for node in nodes))
     return nodes

@@ -1,4 +1,4 @@
-"""The master of a root, kept running by a supervisor of its own: started, found again, stopped."""
+"""The master of a root, kept running: by systemd for the system's own root where it runs, else by a supervisor of ours."""
 
 from __future__ import annotations
 
@@ -8,23 +8,50 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
+from kube.files import write_atomic
 from kube.layout import Layout
 from provisioning.local.reporting import Trouble
+from provisioning.services import Command, under_systemd
 from provisioning.supervising.commands import install_service, is_active, status
 from provisioning.supervising.control import request
 from provisioning.supervising.services import Places, Service
 from provisioning.virtual.records import Process
 
 SERVICE = "master"
+UNIT = "wherry-master"
 START_SECONDS = 10.0
 STOP_SECONDS = 30.0
 CRASHES = 3
 
 
-def places(layout: Layout) -> Places:
-    return Places(layout.root.absolute())
+class Keeper(Protocol):
+    """What keeps the master running."""
+
+    @property
+    def log(self) -> str:
+        """Where the master's words are: a file, or the command that shows them."""
+
+    def runs(self) -> bool:
+        """Whether the master's process is up."""
+
+    def ensure(self) -> bool:
+        """Have the master kept and running; False where it was."""
+
+    def refuse_crashing(self) -> None:
+        """Trouble, with the master's last words, when it ends as often as it is started."""
+
+    def stop(self) -> bool:
+        """End the master and whatever keeps it; False where it did not run."""
+
+
+def keeper_of(layout: Layout) -> Keeper:
+    """systemd keeps only the system's own master: what lies under another root leaves nothing in /etc."""
+    systemd = layout.root == Path("/") and Path("/run/systemd/system").exists()
+    return BySystemd(layout) if systemd else BySupervisor(layout)
 
 
 def settings_file(layout: Layout) -> Path:
@@ -38,65 +65,121 @@ def master_service(layout: Layout) -> Service:
     return Service(SERVICE, (program, *words), stop_seconds=15.0)
 
 
-def runs(layout: Layout) -> bool:
-    """Whether the master's process is up."""
-    return is_active(places(layout), SERVICE)
+def execute(command: Command) -> tuple[int, str]:
+    """Exit code and output of a command."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, (done.stdout + done.stderr).strip()
 
 
-def ensure_supervisor(layout: Layout) -> bool:
-    """Start the supervisor of this root; False where it runs."""
-    here = places(layout)
-    if request(here, "status") is not None:
-        return False
-    log = here.log("supervise")
-    log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "provisioning.supervising", "--root", str(here.root), "run"]
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd="/"
-        )
-    until(lambda: request(here, "status") or process.poll() is not None, START_SECONDS, f"no supervisor: see {log}")
-    if process.poll() is not None:
-        raise Trouble(f"the supervisor ended at once: see {log}")
-    process.returncode = 0  # it outlives us: nobody waits for it
-    return True
+@dataclass(frozen=True, slots=True)
+class BySystemd:
+    """The master as a unit; `run` executes systemctl, `folder` holds the units."""
+
+    layout: Layout
+    run: Callable[[Command], tuple[int, str]] = execute
+    folder: Path = Path("/etc/systemd/system")
+
+    @property
+    def log(self) -> str:
+        return f"journalctl -u {UNIT}"
+
+    def runs(self) -> bool:
+        return self.run(("systemctl", "--quiet", "is-active", UNIT))[0] == 0
+
+    def ensure(self) -> bool:
+        unit = under_systemd(replace(master_service(self.layout), name=UNIT), "wherry's control plane")
+        path = self.folder / unit.path.name
+        present = path.read_text() if path.exists() else ""
+        if present == unit.content and self.runs():
+            return False
+        write_atomic(path, unit.content.encode(), 0o644)
+        for command in unit.begin if present in ("", unit.content) else unit.again:
+            self._do(command)
+        return True
+
+    def refuse_crashing(self) -> None:
+        _, restarts = self.run(("systemctl", "show", "--property=NRestarts", "--value", UNIT))
+        if restarts.isdigit() and int(restarts) > CRASHES:
+            _, words = self.run(("journalctl", "--no-pager", "--output=cat", "--lines=30", f"--unit={UNIT}"))
+            raise Trouble(f"the master ends at once, saying: {last_words(words)} (see {self.log})")
+
+    def stop(self) -> bool:
+        path = self.folder / f"{UNIT}.service"
+        if not path.exists():
+            return False
+        self._do(("systemctl", "disable", "--now", UNIT))
+        path.unlink()
+        self._do(("systemctl", "daemon-reload"))
+        return True
+
+    def _do(self, command: Command) -> None:
+        code, said = self.run(command)
+        if code:
+            raise Trouble(f"{' '.join(command)}: {said}")
 
 
-def ensure_master(layout: Layout) -> bool:
-    """Have the master supervised and running; False where it was."""
-    here = places(layout)
-    begun = ensure_supervisor(layout)
-    changed = install_service(here, master_service(layout))
-    if not runs(layout):
-        request(here, "start", SERVICE)
-        changed = True
-    return begun or changed
+@dataclass(frozen=True, slots=True)
+class BySupervisor:
+    """The master under a supervisor of this root, started as a process of its own."""
 
+    layout: Layout
 
-def refuse_crashing(layout: Layout) -> None:
-    """Trouble, with the master's last words, when it has ended CRASHES times since its supervisor started."""
-    here = places(layout)
-    row = next((row for row in status(here) if row["name"] == SERVICE), None)
-    if row and row["starts"] > CRASHES and row["last_exit"] and row["seconds"] < 1.0:
-        words = last_words(here.log(SERVICE).read_text(errors="replace"))
-        raise Trouble(f"the master ends at once, saying: {words} (see {here.log(SERVICE)})")
+    @property
+    def places(self) -> Places:
+        return Places(self.layout.root.absolute())
+
+    @property
+    def log(self) -> str:
+        return str(self.places.log(SERVICE))
+
+    def runs(self) -> bool:
+        return is_active(self.places, SERVICE)
+
+    def ensure(self) -> bool:
+        begun = self._ensure_supervisor()
+        changed = install_service(self.places, master_service(self.layout))
+        if not self.runs():
+            request(self.places, "start", SERVICE)
+            changed = True
+        return begun or changed
+
+    def _ensure_supervisor(self) -> bool:
+        here = self.places
+        if request(here, "status") is not None:
+            return False
+        log = here.log("supervise")
+        log.parent.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "provisioning.supervising", "--root", str(here.root), "run"]
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd="/"
+            )
+        until(lambda: request(here, "status") or process.poll() is not None, START_SECONDS, f"no supervisor: see {log}")
+        if process.poll() is not None:
+            raise Trouble(f"the supervisor ended at once: see {log}")
+        process.returncode = 0  # it outlives us: nobody waits for it
+        return True
+
+    def refuse_crashing(self) -> None:
+        row = next((row for row in status(self.places) if row["name"] == SERVICE), None)
+        if row and row["starts"] > CRASHES and row["last_exit"] and row["seconds"] < 1.0:
+            words = last_words(self.places.log(SERVICE).read_text(errors="replace"))
+            raise Trouble(f"the master ends at once, saying: {words} (see {self.log})")
+
+    def stop(self) -> bool:
+        reply = request(self.places, "status")
+        process = Process.of(reply["pid"]) if reply else None
+        if process is None:
+            return False
+        os.kill(process.pid, signal.SIGTERM)
+        until(lambda: not process.alive, STOP_SECONDS, f"the supervisor (process {process.pid}) does not end")
+        return True
 
 
 def last_words(log: str) -> str:
     """The last line that says something: an exception group draws a frame around its own."""
     lines = (line.strip(" |+-") for line in reversed(log.splitlines()))
     return next(filter(None, lines), "nothing")
-
-
-def stop(layout: Layout) -> bool:
-    """End the supervisor and all that it runs; False where none ran."""
-    reply = request(places(layout), "status")
-    process = Process.of(reply["pid"]) if reply else None
-    if process is None:
-        return False
-    os.kill(process.pid, signal.SIGTERM)
-    until(lambda: not process.alive, STOP_SECONDS, f"the supervisor (process {process.pid}) does not end")
-    return True
 
 
 def until(holds: Callable[[], object], seconds: float, otherwise: str) -> None:

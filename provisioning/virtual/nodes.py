@@ -61,6 +61,7 @@ class VirtualNode:
             raise ValueError(f"{blueprint.name!r} is not a name for a node: a-z, 0-9 and -, 63 at most")
         above = Places.of(layout, blueprint.name).folder.parent
         above.mkdir(parents=True, exist_ok=True)
+        above.chmod(0o700)  # below are whole trees, their set-user-id programs with them
         with held(above):
             known = VirtualNode.find(layout, blueprint.name)
             return known or VirtualNode._make(layout, network, blueprint)

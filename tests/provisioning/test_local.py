@@ -99,6 +99,36 @@ def test_the_master_is_run_with_this_root_and_its_settings() -> None:
     assert argv[1:] == ("run", "--config", "/r/etc/wherry/master.toml", "--root", "/r")
 
 
+def test_systemd_keeps_the_systems_own_master(tmp_path: Path) -> None:
+    called: list[tuple[str, ...]] = []
+
+    def systemctl(command: tuple[str, ...]) -> tuple[int, str]:
+        called.append(command)
+        return 0, ""
+
+    keeper = supervised.BySystemd(Layout(Path("/")), systemctl, tmp_path)
+    assert keeper.ensure()
+    assert "ExecStart=" in (tmp_path / "wherry-master.service").read_text()
+    assert ("systemctl", "enable", "--now", "wherry-master.service") in called
+    assert not keeper.ensure()
+    assert keeper.stop()
+    assert not keeper.stop()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refusal_of_systemd_is_told(tmp_path: Path) -> None:
+    keeper = supervised.BySystemd(Layout(Path("/")), lambda command: (1, "no such bus"), tmp_path)
+    with pytest.raises(Trouble, match="no such bus"):
+        keeper.ensure()
+
+
+def test_a_crashing_unit_is_told_with_its_last_words(tmp_path: Path) -> None:
+    answers = {"systemctl": (0, "7"), "journalctl": (0, "started\nno disk\n")}
+    keeper = supervised.BySystemd(Layout(Path("/")), lambda command: answers[command[0]], tmp_path)
+    with pytest.raises(Trouble, match="saying: no disk"):
+        keeper.refuse_crashing()
+
+
 def test_a_crashing_masters_last_words_are_found_in_a_traceback() -> None:
     log = "x\n    | ImportError: no name\n    +------------------------------------\n"
     assert supervised.last_words(log) == "ImportError: no name"
