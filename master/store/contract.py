@@ -176,8 +176,9 @@ class Event:
 class Watch(Protocol):
     """An open watch: `async for revision, events in watch`; all events of one revision come together, in order.
 
-    Ends with CompactedError, SlowWatcherError or StoreUnavailableError.  An empty events list is a progress mark: all
-    events up to its revision came before it.  Marks come when `progress` asks, behind what is already queued.
+    Ends with CompactedError, SlowWatcherError, StoreUnavailableError or DamagedError.  An empty events list is a
+    progress mark: all events up to its revision came before it.  Marks come when `progress` asks, behind what is
+    already queued.
     """
 
     def __aiter__(self) -> AsyncIterator[tuple[int, list[Event]]]: ...

@@ -179,4 +179,5 @@ class LogStore:
             group.take_back(error)
             return False
         self._garbage.extend(group.publish(self._hub))
+        self._upkeep.wrote()
         return True

@@ -8,11 +8,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """History is kept for `seconds`, but never more than `revisions` of it; looked at each `interval` seconds."""
+    """History is kept for `seconds`, but not much more than `revisions` of it; looked at each `interval` seconds."""
 
     seconds: float = 300.0
-    revisions: int = 20_000
+    revisions: int = 10_000
     interval: float = 30.0
+
+    @property
+    def most(self) -> int:
+        """So many revisions of history are looked at before the interval is over."""
+        return self.revisions + self.revisions // 4
 
 
 class Past:

@@ -61,9 +61,12 @@ class SqliteLog:
         self._turn = asyncio.Lock()
 
     def load(self) -> Loaded:
-        versions = [(key, Version(*version)) for key, *version in self._reader.execute(VERSIONS)]
-        leases = dict(self._reader.execute("SELECT lease, ttl FROM leases"))
-        compacted = self._reader.execute("SELECT revision FROM marks WHERE name = 'compacted'").get
+        try:
+            versions = [(key, Version(*version)) for key, *version in self._reader.execute(VERSIONS)]
+            leases = dict(self._reader.execute("SELECT lease, ttl FROM leases"))
+            compacted = self._reader.execute("SELECT revision FROM marks WHERE name = 'compacted'").get
+        except apsw.Error as error:
+            raise StoreFileError(f"store {self._path} is damaged: {error}") from error
         return Loaded(versions, leases, compacted or 0)
 
     async def commit(self, batch: Batch) -> None:
@@ -71,9 +74,11 @@ class SqliteLog:
             try:
                 self._insert(batch)
                 await self._thread.run(self._finish, batch)
-            except apsw.Error as error:
+            except BaseException as error:
                 await self._thread.run(self._roll_back)
-                raise StoreUnavailableError(f"store {self._path}: {error}") from error
+                if isinstance(error, apsw.Error):
+                    raise StoreUnavailableError(f"store {self._path}: {error}") from error
+                raise
 
     def _insert(self, batch: Batch) -> None:
         writer = self._writer
@@ -138,10 +143,13 @@ class SqliteLog:
 
     async def close(self) -> None:
         async with self._turn:
-            self._thread.stop()
-            self._reader.close()
-            self._writer.close()
-            self._lock.release()
+            self.release()
+
+    def release(self) -> None:
+        self._thread.stop()
+        self._reader.close()
+        self._writer.close()
+        self._lock.release()
 
 
 def _columns(row: Row) -> tuple[int, bytes, int, int, int, int, bytes]:
@@ -173,4 +181,9 @@ class SqliteStore(LogStore):
         quota: int | None = None,
     ) -> SqliteStore:
         """Makes the file when there is none; its folder exists.  Raises StoreFileError."""
-        return cls(SqliteLog(Path(path), quota), clock, retention)
+        rows = SqliteLog(Path(path), quota)
+        try:
+            return cls(rows, clock, retention)
+        except BaseException:
+            rows.release()
+            raise

@@ -33,6 +33,7 @@ class Upkeep:
         self._leases = leases
         self._clock = clock
         self._interval = retention.interval
+        self._most = retention.most
         self._past = Past(retention)
         self._timer: Timer | None = None
         self._task: asyncio.Task[None] | None = None
@@ -42,6 +43,11 @@ class Upkeep:
         """Does nothing when it is running already; needs a running loop."""
         if self._timer is None:
             self.reschedule()
+
+    def wrote(self) -> None:
+        """Told after each commit, so that a burst of writes does not fill the memory with history."""
+        if self._store.revision - self._store.compact_revision > self._most:
+            self._wake()
 
     def reschedule(self) -> None:
         """Sets the timer for the next lease or the next look at the past, whichever is first."""

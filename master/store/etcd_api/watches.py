@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 
 from master.store.contract import (
     CompactedError,
+    DamagedError,
     Event,
     EventType,
     SlowWatcherError,
@@ -109,7 +110,7 @@ class WatchStream:
                 wanted = [event for event in events if event.type not in filtered]
                 for answer in fragments(wanted, request):
                     await self._answer_with(answer, number, revision)
-        except (CompactedError, SlowWatcherError, StoreUnavailableError) as error:
+        except (CompactedError, DamagedError, SlowWatcherError, StoreUnavailableError) as error:
             del self._pumps[number]
             await self._forget(number)
             await self._tell_end(number, error)

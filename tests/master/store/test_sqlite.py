@@ -24,6 +24,7 @@ from master.store.contract import (
     Txn,
 )
 from master.store.sqlite import SqliteStore
+from master.store.sqlite_files import PAGE_SIZE
 
 
 @pytest.fixture
@@ -187,6 +188,26 @@ async def damaged(path: Path, value: bytes) -> SqliteStore:
     assert content.count(value) == 1
     path.write_bytes(content.replace(value, value[:-1] + b"?"))
     return SqliteStore.open(path)
+
+
+async def test_damaged_file_is_refused_and_let_go(path: Path) -> None:
+    store = SqliteStore.open(path)
+    await asyncio.gather(*(put(store, b"k%d" % number, b"x" * 1000) for number in range(100)))
+    await store.close()
+    content = bytearray(path.read_bytes())
+    content[PAGE_SIZE:] = bytes(len(content) - PAGE_SIZE)
+    path.write_bytes(content)
+    for _ in range(2):
+        with pytest.raises(StoreFileError, match="is damaged: "):
+            SqliteStore.open(path)
+
+
+async def test_error_that_is_not_the_disks_leaves_no_transaction_open(path: Path) -> None:
+    store = SqliteStore.open(path)
+    with pytest.raises(TypeError):
+        await put(store, b"a", "text")  # type: ignore[arg-type]
+    assert await put(store, b"a") == 2
+    await store.close()
 
 
 async def test_damaged_row_is_named(path: Path) -> None:
