@@ -56,6 +56,6 @@ def token_ways(issuer: TokenIssuer) -> dict[tuple[str, str, str], Verb]:
     async def token(rooms: Rooms, call: Call) -> web.StreamResponse:
         request = await call.object(TOKEN_REQUEST, call.writing())
         await rooms.registry.cache.fresh()
-        return call.shown(issuer.token_request(call.namespace, call.info.name, request), 201)
+        return call.shown(await issuer.token_request(call.namespace, call.info.name, request), 201)
 
     return {("", "serviceaccounts", "token"): token}

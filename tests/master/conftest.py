@@ -39,6 +39,9 @@ class MemoryReader:
         keys = sorted(key for key in self.objects if key[0] == kind.qualified and namespace in ("", key[1]))
         return [self.objects[key] for key in keys]
 
+    async def fresh(self) -> int:
+        return 1
+
     def listen(self, kind: Kind, listener: Any) -> None:
         self.listeners.setdefault(kind.qualified, []).append(listener)
 

@@ -18,9 +18,9 @@ from master.api.allocation.normalizing import (
     normalize,
 )
 from master.api.allocation.pools import FullError, Pool, TakenError, band
-from master.api.authz.roles import Change, Source
 from master.api.contract import Attributes, Object, Reader
 from master.api.rows import SERVICE
+from master.api.sources import Change, Source
 
 ADDRESS_BAND = (16, 256)
 PORT_BAND = (32, 128)

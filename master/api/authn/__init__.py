@@ -21,7 +21,8 @@ from master.api.authn.service_accounts import ServiceAccountTokens
 from master.api.authn.static_tokens import read_static_tokens
 from master.api.authn.union import ANONYMOUS, Union, anonymous
 from master.api.authn.x509 import CertificateAuthenticator
-from master.api.contract import Authenticator, Credentials, Reader, UserInfo
+from master.api.contract import Authenticator, Credentials, UserInfo
+from master.api.sources import Fresh
 
 __all__ = ["ANONYMOUS", "Authentication", "anonymous", "build", "impersonate", "self_subject_review"]
 
@@ -38,7 +39,7 @@ class Authentication:
         return await self.union.authenticate(credentials)
 
 
-def build(layout: Layout, reader: Reader, token_file: str = "") -> Authentication:
+def build(layout: Layout, reader: Fresh, token_file: str = "") -> Authentication:
     """From the PKI that `kube.pki.ensure_master_pki` has made; `token_file` is [api] token_file of master.toml."""
     public = [(layout.pki / "sa.pub").read_bytes()]
     signer, verifier = Signer((layout.pki / "sa.key").read_bytes()), Verifier(public)

@@ -12,8 +12,9 @@ from kube.errors import ApiError, Cause, conflict, invalid, not_found
 from kube.times import text as time_text
 from master.api.authn.jwt import Signer, Verifier
 from master.api.authn.service_accounts import ISSUER, user_name
-from master.api.contract import Object, Reader
+from master.api.contract import Object
 from master.api.rows import NODE, POD, SECRET, SERVICE_ACCOUNT
+from master.api.sources import Fresh, find
 
 GROUP = "authentication.k8s.io"
 DEFAULT_SECONDS = 3600
@@ -24,22 +25,22 @@ BINDABLE = {("v1", "Pod"): POD, ("v1", "Secret"): SECRET, ("v1", "Node"): NODE}
 
 class TokenIssuer:
     def __init__(
-        self, signer: Signer, verifier: Verifier, reader: Reader, clock: Callable[[], float] = time.time
+        self, signer: Signer, verifier: Verifier, reader: Fresh, clock: Callable[[], float] = time.time
     ) -> None:
         self._signer = signer
         self._verifier = verifier
         self._reader = reader
         self._clock = clock
 
-    def token_request(self, namespace: str, name: str, request: Object) -> Object:
+    async def token_request(self, namespace: str, name: str, request: Object) -> Object:
         """The answer to POST serviceaccounts/NAME/token: the request completed, with the token in its status."""
-        account = self._reader.get(SERVICE_ACCOUNT, namespace, name)
+        account = await find(self._reader, SERVICE_ACCOUNT, namespace, name)
         if account is None:
             raise not_found("serviceaccounts", name)
         spec = dict(request.get("spec") or {})
         spec["audiences"] = spec.get("audiences") or [ISSUER]
         spec["expirationSeconds"] = _seconds(spec)
-        bound = self._bound(namespace, name, spec.get("boundObjectRef"))
+        bound = await self._bound(namespace, name, spec.get("boundObjectRef"))
         now = int(self._clock())
         expires = now + spec["expirationSeconds"]
         claims = self._claims(account, spec["audiences"], now, expires)
@@ -93,7 +94,7 @@ class TokenIssuer:
             "sub": user_name(meta["namespace"], meta["name"]),
         }
 
-    def _bound(self, namespace: str, account: str, reference: Object | None) -> Object:
+    async def _bound(self, namespace: str, account: str, reference: Object | None) -> Object:
         """The claims a boundObjectRef adds; refused when the object is gone, is another, or is another account's pod."""
         if not reference:
             return {}
@@ -102,7 +103,7 @@ class TokenIssuer:
         if kind is None:
             said = f'cannot bind token for serviceaccount "{account}" to object "{reference.get("kind", "")}"'
             raise ApiError(400, "BadRequest", f"{said}: only Pod, Secret and Node of v1 can be bound")
-        found = self._reader.get(kind, namespace if kind.namespaced else "", name)
+        found = await find(self._reader, kind, namespace if kind.namespaced else "", name)
         if found is None:
             raise not_found(kind.plural, name)
         if uid and uid != found["metadata"]["uid"]:

@@ -33,14 +33,11 @@ class TokenReviews:
         wanted = audiences or self._accounts.audiences
         try:
             if is_ours(token):
-                of_token = self._accounts.verify(token, wanted).audiences
+                verified = await self._accounts.verify(token, wanted)
+                of_token = verified.audiences
                 audience_known = [audience for audience in wanted if audience in of_token]
                 wanted_by_api = bool(set(of_token) & set(self._accounts.audiences))
-                user = (
-                    await self._user(token)
-                    if wanted_by_api
-                    else with_authenticated(self._accounts.verify(token, wanted).user)
-                )
+                user = await self._user(token) if wanted_by_api else with_authenticated(verified.user)
             else:
                 audience_known = [audience for audience in wanted if audience in self._accounts.audiences]
                 user = await self._user(token) if audience_known else None

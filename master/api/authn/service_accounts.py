@@ -15,8 +15,9 @@ from typing import Any
 from kube.errors import unauthorized
 from kube.kinds import Kind
 from master.api.authn.jwt import BadToken, Claims, Verifier, claims_of
-from master.api.contract import Credentials, Reader, UserInfo
+from master.api.contract import Credentials, UserInfo
 from master.api.rows import NODE, POD, SECRET, SERVICE_ACCOUNT
+from master.api.sources import Fresh, find
 
 ISSUER = "https://kubernetes.default.svc"
 PREFIX = "authentication.kubernetes.io/"
@@ -40,7 +41,7 @@ class ServiceAccountTokens:
     def __init__(
         self,
         verifier: Verifier,
-        reader: Reader,
+        reader: Fresh,
         audiences: Sequence[str] = (ISSUER,),
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -54,18 +55,18 @@ class ServiceAccountTokens:
         if not credentials.token or not is_ours(credentials.token):
             return None
         try:
-            return self.verify(credentials.token, self.audiences).user
+            return (await self.verify(credentials.token, self.audiences)).user
         except BadToken as error:
             raise unauthorized("invalid bearer token") from error
 
-    def verify(self, token: str, audiences: Sequence[str]) -> Verified:
+    async def verify(self, token: str, audiences: Sequence[str]) -> Verified:
         """BadToken when it is not good now, here, and for one of `audiences`."""
         digest = hashlib.sha256(token.encode()).digest()
         verified = self._known.get(digest) or self._learn(token, digest)
         if not set(verified.audiences) & set(audiences):
             raise BadToken(f"token audiences {list(verified.audiences)} are not among {list(audiences)}")
         self._check_times(verified.claims)
-        self._check_objects(verified.claims)
+        await self._check_objects(verified.claims)
         return verified
 
     def _learn(self, token: str, digest: bytes) -> Verified:
@@ -88,17 +89,17 @@ class ServiceAccountTokens:
         if now + LEEWAY < claims.get("nbf", 0):
             raise BadToken("token is not valid yet")
 
-    def _check_objects(self, claims: Claims) -> None:
+    async def _check_objects(self, claims: Claims) -> None:
         private = claims["kubernetes.io"]
         namespace = private["namespace"]
-        self._check_object(SERVICE_ACCOUNT, namespace, private["serviceaccount"])
+        await self._check_object(SERVICE_ACCOUNT, namespace, private["serviceaccount"])
         for claim, (kind, namespaced) in BOUND.items():
             # A pod's token names its node for information only: it is bound to the pod.
             if claim in private and not (claim == "node" and "pod" in private):
-                self._check_object(kind, namespace if namespaced else "", private[claim])
+                await self._check_object(kind, namespace if namespaced else "", private[claim])
 
-    def _check_object(self, kind: Kind, namespace: str, wanted: dict[str, str]) -> None:
-        found = self._reader.get(kind, namespace, wanted["name"])
+    async def _check_object(self, kind: Kind, namespace: str, wanted: dict[str, str]) -> None:
+        found = await find(self._reader, kind, namespace, wanted["name"])
         if found is None or found["metadata"].get("uid") != wanted["uid"]:
             raise BadToken(f"{kind.singular_name} {wanted['name']} has been deleted")
 

@@ -14,10 +14,11 @@ from master.api.authz.graph import Graph
 from master.api.authz.messages import forbidden, refused
 from master.api.authz.node import NodeAuthorizer
 from master.api.authz.rbac import Rbac
-from master.api.authz.roles import Roles, Source
+from master.api.authz.roles import Roles
 from master.api.authz.union import Union
 from master.api.contract import Decision, RequestInfo, UserInfo
 from master.api.default_objects import rules_of
+from master.api.sources import Source
 
 __all__ = ["Authorization", "build", "forbidden", "refused"]
 

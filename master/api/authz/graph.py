@@ -6,9 +6,9 @@ from collections import Counter
 from typing import Any
 
 from master.api.authz.references import Reference, references
-from master.api.authz.roles import Change, Source
 from master.api.contract import Object, Reader
 from master.api.rows import PERSISTENT_VOLUME, POD
+from master.api.sources import Change, Source
 
 Needed = tuple[str, str, str]
 """(resource, namespace, name)."""

@@ -9,31 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from kube.kinds import Kind
 from kube.selectors import from_object
 from master.api.authz.rules import Rule, compile_rules
 from master.api.contract import Object, Reader, UserInfo
 from master.api.rows import CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING
+from master.api.sources import Change, Source
 
 Key = tuple[str, str]
 """(namespace, name); the namespace is empty for the cluster's own."""
-
-
-class Change(Protocol):
-    """One write, as the watch cache tells it: type is ADDED, MODIFIED or DELETED."""
-
-    @property
-    def type(self) -> str: ...
-    @property
-    def entry(self) -> Any: ...
-
-
-class Source(Reader, Protocol):
-    """A reader that also tells each change at once."""
-
-    def listen(self, kind: Kind, listener: Any) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
