@@ -7,6 +7,8 @@ main = group(
         "run": Row("agent.commands:run", "Run this machine as a node."),
         "dns": Row("agent.commands:dns", "Answer the cluster's names on this node."),
         "announce": Row("agent.commands:announce", "Say by mDNS that this board is here."),
+        "code": Row("agent.commands:code", "Show the code that tells this board from another."),
+        "enrol": Row("agent.commands:enrol", "Make this node's keys and print its certificate requests."),
         "doctor": Row("agent.doctoring:doctor", "Name what is wrong with this machine, and the fix."),
     },
     "agent",

@@ -15,7 +15,9 @@ import click
 from kube.config import AgentConfig, SettingsError, read_agent
 from kube.layout import Layout
 
-ROOT = click.option("--root", type=click.Path(path_type=Path), default=Path("/"), help="Put every path under this folder.")
+ROOT = click.option(
+    "--root", type=click.Path(path_type=Path), default=Path("/"), help="Put every path under this folder."
+)
 CONFIG = click.option("--config", type=click.Path(path_type=Path), help="Settings; default /etc/wherry/agent.toml.")
 
 
@@ -32,7 +34,9 @@ def _settings(root: Path, config: Path | None) -> tuple[Layout, AgentConfig]:
 
 def _run(work: Coroutine[Any, Any, None], *, quick: bool = True) -> None:
     """Runs `work` until it ends or a signal cancels it; uvloop where its speed is worth its memory."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname).1s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname).1s %(name)s: %(message)s"
+    )
     logging.getLogger("aiohttp").setLevel(logging.WARNING)
 
     async def until_stopped() -> None:
@@ -82,3 +86,29 @@ def announce(root: Path, ssh_port: int) -> None:
     from agent.announcing import run as run_announcer
 
     _run(run_announcer(root, ssh_port), quick=False)
+
+
+@click.command()
+@ROOT
+@click.argument("name")
+@click.argument("addresses", nargs=-1)
+def enrol(root: Path, name: str, addresses: tuple[str, ...]) -> None:
+    """Make this node's keys where there are none, and print its certificate requests as JSON.
+
+    NAME is the node's name, ADDRESSES what its API is reached by.  `master join` calls this; the keys never leave the node.
+    """
+    from agent.enrolling import print_requests
+
+    print_requests(Layout(root).config, name, addresses)
+
+
+@click.command()
+@ROOT
+def code(root: Path) -> None:
+    """Show the code of this board's SSH host key, to compare with what `master join` asks for."""
+    from probes.boards import host_key, short_code
+
+    key = host_key(root)
+    if not key:
+        raise click.ClickException("no SSH host key at /etc/ssh/ssh_host_ed25519_key.pub; is openssh-server installed?")
+    click.echo(short_code(key))

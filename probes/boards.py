@@ -74,6 +74,14 @@ def fingerprint(public_key: str) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
+def short_code(public: str) -> str:
+    """Eight letters of a public key's hash (a line as in authorized_keys) to compare by eye: `K7QD-2MXA`."""
+    alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+    digest = hashlib.sha256(" ".join(public.split()[:2]).encode()).digest()
+    letters = "".join(alphabet[byte % 32] for byte in digest[:8])
+    return f"{letters[:4]}-{letters[4:]}"
+
+
 def host_key(root: Path = Path("/")) -> str:
     """The public half of this machine's SSH host key."""
     return _read(root / "etc/ssh/ssh_host_ed25519_key.pub").strip()
