@@ -84,8 +84,8 @@ def conflict(resource: str, name: str, message: str, group: str = "") -> ApiErro
 
 
 def invalid(kind: str, name: str, causes: list[Cause], group: str = "") -> ApiError:
-    """422 with every cause; the message lists them as kube-apiserver does."""
-    said = [f"{cause.field}: {cause.message}" for cause in causes]
+    """422 with every cause; the message lists them as kube-apiserver does, each once."""
+    said = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in causes))
     listing = said[0] if len(said) == 1 else "[" + ", ".join(said) + "]"
     qualified = f"{kind}.{group}" if group else kind
     details = ({"name": name} if name else {}) | ({"group": group} if group else {}) | {"kind": kind}

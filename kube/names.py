@@ -67,6 +67,8 @@ def regex_complaint(words: str, pattern: str, *examples: str) -> str:
 
 
 def _check(text: str, limit: int, compiled: re.Pattern[str], complaint: str) -> list[str]:
+    if len(text) <= limit and compiled.fullmatch(text):
+        return []  # what matches is ASCII: as many bytes as characters
     complaints = [too_long(limit)] if len(text.encode("utf-8", "surrogatepass")) > limit else []
     if not compiled.fullmatch(text):
         complaints.append(complaint)
@@ -105,16 +107,15 @@ def label_value(text: str) -> list[str]:
 
 def qualified_name(text: str) -> list[str]:
     """A key of labels, annotations, taints: `[prefix/]name`."""
+    if "/" not in text:
+        return _name_part(text)
     parts = text.split("/")
     if len(parts) > 2:
         prefixed = _QUALIFIED_COMPLAINT.removesuffix(")")
         return [
             f"a qualified name {prefixed} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName'))"
         ]
-    complaints = []
-    if len(parts) == 2:
-        complaints += _prefix(parts[0])
-    return complaints + _name_part(parts[-1])
+    return _prefix(parts[0]) + _name_part(parts[1])
 
 
 def _prefix(prefix: str) -> list[str]:
@@ -124,6 +125,8 @@ def _prefix(prefix: str) -> list[str]:
 
 
 def _name_part(name: str) -> list[str]:
+    if len(name) <= 63 and _QUALIFIED.fullmatch(name):
+        return []
     complaints = [] if name else ["name part must be non-empty"]
     if len(name.encode("utf-8", "surrogatepass")) > 63:
         complaints.append(f"name part {too_long(63)}")

@@ -233,14 +233,15 @@ def _keep_rest(kind: Kind, obj: Object, old: Object) -> None:
         _take(obj, old, name)
     if kind.kind in METADATA_KEPT:
         kept = {name: obj["metadata"][name] for name in ("resourceVersion", "managedFields") if name in obj["metadata"]}
-        obj["metadata"] = {**copy.deepcopy(old["metadata"]), **kept}
+        obj["metadata"] = {**old["metadata"], **kept}
     elif kind.kind in LABELS_KEPT:
         _take(obj["metadata"], old["metadata"], "labels")
 
 
 def _take(obj: Object, old: Object, name: str) -> None:
+    """By reference: an old object is never changed."""
     if name in old:
-        obj[name] = copy.deepcopy(old[name])
+        obj[name] = old[name]
     else:
         obj.pop(name, None)
 

@@ -14,29 +14,38 @@ from kube.errors import Cause
 
 
 class Path:
-    """One step of a field path and the steps before it."""
+    """One step of a field path and the steps before it.
+
+    A step is a field's name, an index, or a key in a tuple; making one costs little, since nearly none is ever shown.
+    """
 
     __slots__ = ("parent", "step")
 
-    def __init__(self, step: str = "", parent: Path | None = None) -> None:
+    def __init__(self, step: str | int | tuple[str] = "", parent: Path | None = None) -> None:
         self.step = step
         self.parent = parent
 
     def __truediv__(self, step: str | int) -> Path:
-        if step.__class__ is int:
-            return Path(f"[{step}]", self)
-        return Path(f".{step}", self)
+        return Path(step, self)
 
     def __getitem__(self, key: str) -> Path:
-        return Path(f"[{key}]", self)
+        return Path((key,), self)
 
     def __str__(self) -> str:
         steps: list[str] = []
         here: Path | None = self
         while here is not None:
-            steps.append(here.step)
+            steps.append(_rendered(here.step))
             here = here.parent
         return "".join(reversed(steps)).removeprefix(".")
+
+
+def _rendered(step: str | int | tuple[str]) -> str:
+    if isinstance(step, tuple):
+        return f"[{step[0]}]"
+    if isinstance(step, int):
+        return f"[{step}]"
+    return f".{step}" if step else ""
 
 
 ROOT = Path()

@@ -59,13 +59,16 @@ def test_recorded_validation(
 def test_the_messages_are_the_servers(
     facts: Callable[[str], list[Row]], created: Callable[..., Any], kind_at: Callable[[str], Any]
 ) -> None:
-    rows = [row for row in facts("validation") if row["status"] == 422 and row["name"] not in ELSEWHERE]
-    said = 0
-    for row in rows:
+    """But that an empty map or list, which is not kept, reads `null`."""
+    for row in facts("validation"):
+        if row["status"] != 422 or row["name"] in ELSEWHERE:
+            continue
         made = created(json.dumps(row["body"]).encode(), kind_at(row["path"]))
-        said += [cause.message for cause in made.causes] == [c["message"] for c in row["answer"]["details"]["causes"]]
-    print(f"messages in the server's words: {said} of {len(rows)}")
-    assert said >= 0.99 * len(rows)
+        wanted = [cause["message"] for cause in row["answer"]["details"]["causes"]]
+        for cause, message in zip(made.causes, wanted, strict=True):
+            assert cause.message in {message, message.replace(": {}:", ": null:").replace(": []:", ": null:")}, row[
+                "name"
+            ]
 
 
 def test_recorded_warnings(
