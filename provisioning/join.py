@@ -29,9 +29,10 @@ from kube.layout import Layout
 from kube.pki import cluster_id
 from master.discovery.browsing import Browser, Seen, browse
 from probes.boards import architecture, fingerprint
-from provisioning import enrolments, steps
+from provisioning import steps
 from provisioning.certifying import NotSigned, certify
 from provisioning.debian import fetch
+from provisioning.enrolments import Enrolled, read, record
 from provisioning.joining import ETC, Order, finish, prepare, request_keys
 from provisioning.machines import Machine, gather, refusals
 from provisioning.programs import Programs, programs
@@ -270,24 +271,28 @@ def same_key(name: str, expected: str) -> Callable[[str], None]:
     return accept
 
 
-def proven(seen: Seen, enrolled: enrolments.Enrolled | None) -> bool:
+def proven(seen: Seen, enrolled: Enrolled | None) -> bool:
     """Whether the board announces the key that was recorded for its name; the handshake has to prove it yet."""
     return enrolled is not None and seen.said.key == fingerprint(enrolled.host_key)
 
 
 async def join_all_proven(
-    layout: Layout, client: Client, wanted: Sequence[Enrolment], wishes: Wishes | None = None, tell: Tell | None = None
+    layout: Layout,
+    client: Client,
+    enrolments: Sequence[Enrolment],
+    wishes: Wishes | None = None,
+    tell: Tell | None = None,
 ) -> list[str]:
     """Record the enrolments, hear their machines announce themselves, join those that are no nodes yet.
 
     Returns the names newly joined.  JoinError names the first that failed; the others are finished before it is raised.
     """
-    await enrolments.record(client, wanted)
-    names = {row.name for row in wanted}
+    await record(client, enrolments)
+    names = {row.name for row in enrolments}
     missing = {name for name in names if not await is_ready(client, name)}
     if not missing:
         return []
-    known_keys = await enrolments.read(client)
+    known_keys = await read(client)
     heard, cluster = await asyncio.gather(hear(missing), Cluster.of(layout, client))
     silent = sorted(missing - set(heard))
     if silent:
