@@ -17,11 +17,11 @@ class Stage(Enum):
 
 
 class Happening(Enum):
-    """FINISHED: all containers ended and none starts again.  EXPIRED: its deadline passed.  DELETED: someone asked for its end.
-    STOPPED: neither container nor sandbox runs.  REMOVED: the last trace is gone."""
+    """FINISHED: all containers ended and none starts again.  FAILED: its deadline passed, or the node refuses it.
+    DELETED: someone asked for its end.  STOPPED: neither container nor sandbox runs.  REMOVED: the last trace is gone."""
 
     FINISHED = "finished"
-    EXPIRED = "expired"
+    FAILED = "failed"
     DELETED = "deleted"
     STOPPED = "stopped"
     REMOVED = "removed"
@@ -29,7 +29,7 @@ class Happening(Enum):
 
 NEXT = {
     (Stage.ACTIVE, Happening.FINISHED): Stage.ENDING,
-    (Stage.ACTIVE, Happening.EXPIRED): Stage.ENDING,
+    (Stage.ACTIVE, Happening.FAILED): Stage.ENDING,
     (Stage.ACTIVE, Happening.DELETED): Stage.ENDING,
     (Stage.ENDING, Happening.DELETED): Stage.ENDING,
     (Stage.ENDING, Happening.STOPPED): Stage.ENDED,

@@ -75,6 +75,7 @@ class Observed:
     backoffs: Mapping[str, BackOff] = field(default_factory=dict)
     prepared: bool = False
     prepare_at: float = 0.0
+    refresh_at: float = float("inf")
     started_at: float = 0.0
     ended_reason: str = ""
     ended_message: str = ""

@@ -21,6 +21,7 @@ from agent.pods.steps import (
     Forget,
     Hold,
     Prepare,
+    Refresh,
     Release,
     RemoveSandbox,
     Start,
@@ -48,8 +49,8 @@ def happenings(pod: Pod, seen: Observed, now: float) -> list[Happening]:
     if seen.stage is Stage.ACTIVE:
         if is_deleted(pod):
             return [Happening.DELETED]
-        if deadline(pod, seen) <= now:
-            return [Happening.EXPIRED]
+        if seen.ended_reason or deadline(pod, seen) <= now:
+            return [Happening.FAILED]
         return [Happening.FINISHED] if is_finished(pod, seen) else []
     if seen.stage is Stage.ENDING and not seen.running() and seen.sandbox is None:
         return [Happening.STOPPED]
@@ -101,6 +102,10 @@ def _active(pod: Pod, seen: Observed, now: float) -> Iterator[Step]:
             return
         yield Prepare()
         return
+    if now >= seen.refresh_at:
+        yield Refresh()
+    elif seen.refresh_at < float("inf"):
+        yield Wait(seen.refresh_at)
     sandbox = seen.sandbox
     if sandbox is None:
         yield from _new_sandbox(seen, now)

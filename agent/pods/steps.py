@@ -11,6 +11,11 @@ class Prepare:
 
 
 @dataclass(frozen=True, slots=True)
+class Refresh:
+    """Write the files of volumes anew: an object they come from changed, or a token grew old."""
+
+
+@dataclass(frozen=True, slots=True)
 class StartSandbox:
     attempt: int
 
@@ -81,4 +86,17 @@ class Complete:
     """Remove the pod's directories and tell the API that it is gone."""
 
 
-Step = Prepare | StartSandbox | StopSandbox | RemoveSandbox | Start | Stop | Forget | Hold | Wait | Release | Complete
+Step = (
+    Prepare
+    | Refresh
+    | StartSandbox
+    | StopSandbox
+    | RemoveSandbox
+    | Start
+    | Stop
+    | Forget
+    | Hold
+    | Wait
+    | Release
+    | Complete
+)

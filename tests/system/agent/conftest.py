@@ -1,18 +1,25 @@
 """A containerd of the test's own: root, state, socket, CNI bridge and subnet nobody else has; all of it gone afterwards."""
 
 import asyncio
+import itertools
 import json
 import os
 import shutil
 import subprocess
 import time
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from agent.pods.agent import PodAgent
+from agent.pods.places import NodeFacts, Paths
 from agent.runtime.client import Containerd
 from agent.runtime.configuration import ContainerdPlace, containerd_config
+from kube.errors import not_found
+from kube.informers import Informer
+from kube.kinds import kind_of
 from provisioning.images.archives import build_archive
 from provisioning.images.catalogue import images
 
@@ -104,3 +111,151 @@ def unmount_below(folder):
 async def runtime(containerd):
     async with Containerd(containerd.place.socket) as runtime:
         yield runtime
+
+
+class Api:
+    """The part of the API server that a node's pods need, in memory: it keeps every status a pod was given, in order."""
+
+    def __init__(self):
+        self.informer = None
+        self.objects = {}
+        self.streams = {}
+        self.events = []
+        self.numbers = itertools.count(1)
+
+    def serve(self, informer):
+        self.informer = informer
+        informer.synced.set()
+
+    def add_pod(self, name, spec, namespace="tests"):
+        meta = {"name": name, "namespace": namespace, "uid": str(uuid.uuid4()), "generation": 1}
+        spec = {"restartPolicy": "Always", "terminationGracePeriodSeconds": 30, "nodeName": "node"} | spec
+        scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+        pod = {"metadata": meta, "spec": spec, "status": {"phase": "Pending", "conditions": [scheduled]}}
+        self.streams[name] = []
+        self._put(pod)
+        return pod
+
+    def pod(self, name, namespace="tests"):
+        return self.informer.store.get((namespace, name))
+
+    def delete_pod(self, name, grace=None, namespace="tests"):
+        pod = self.pod(name, namespace)
+        grace = pod["spec"]["terminationGracePeriodSeconds"] if grace is None else grace
+        gone = {"deletionTimestamp": "2026-01-01T00:00:00Z", "deletionGracePeriodSeconds": grace, "generation": 2}
+        self._put({**pod, "metadata": pod["metadata"] | gone})
+
+    async def seen(self, name, condition, seconds=20):
+        """Wait until `condition(pod)` holds; pod is None when it is gone."""
+        async with asyncio.timeout(seconds):
+            while not condition(pod := self.pod(name)):
+                self.news = asyncio.Event()
+                await self.news.wait()
+        return pod
+
+    def _put(self, pod):
+        version = str(next(self.numbers))
+        pod = {**pod, "metadata": pod["metadata"] | {"resourceVersion": version}}
+        self._apply((pod["metadata"]["namespace"], pod["metadata"]["name"]), pod)
+
+    def _apply(self, key, pod):
+        if pod:
+            self.streams[key[1]].append(pod["status"])
+        self.informer.apply(key, pod)
+        getattr(self, "news", asyncio.Event()).set()
+
+    # What a client is asked
+
+    async def patch(self, kind, namespace, name, body, type="merge", subresource="", manager=""):
+        assert (kind.kind, type, subresource) == ("Pod", "strategic", "status"), (kind, type)
+        pod = self.pod(name, namespace)
+        if pod is None:
+            raise not_found("pods", name)
+        status = dict(pod["status"])
+        for key, value in body["status"].items():
+            if key == "conditions":
+                known = {c["type"]: c for c in status.get("conditions", [])}
+                for condition in value:
+                    merged = known.get(condition["type"], {}) | condition
+                    known[condition["type"]] = {
+                        k: v for k, v in merged.items() if v is not None or k == "lastProbeTime"
+                    }
+                own = [c["type"] for c in value]
+                value = [known[t] for t in own] + [c for t, c in known.items() if t not in own]
+            if key == "podIPs":
+                value = [entry for entry in value if "$patch" not in entry]
+            status[key] = value
+        self._put({**pod, "status": {k: v for k, v in status.items() if v is not None}})
+        return self.pod(name, namespace)
+
+    async def delete(self, kind, namespace, name, grace=None, uid="", **_):
+        pod = self.pod(name, namespace)
+        if pod is None or pod["metadata"]["uid"] != uid:
+            raise not_found("pods", name)
+        assert grace == 0
+        self._apply((namespace, name), None)
+
+    async def create(self, kind, namespace, obj, subresource="", name=""):
+        if kind.kind == "Event":
+            self.events.append(obj)
+            return obj
+        if (kind.kind, subresource) == ("ServiceAccount", "token"):
+            return {"status": {"token": f"token of {name}", "expirationTimestamp": "2099-01-01T00:00:00Z"}}
+        raise AssertionError((kind.kind, subresource))
+
+    async def pages(self, kind, namespace="", labels="", fields=""):
+        name = fields.removeprefix("metadata.name=")
+        found = self.objects.get((kind.kind, namespace, name))
+        yield ([found] if found else []), "1"
+
+    async def watch(self, kind, namespace="", rv="", labels="", fields="", timeout=300):
+        name = fields.removeprefix("metadata.name=")
+        told = self.objects.get((kind.kind, namespace, name))
+        while True:
+            await asyncio.sleep(0.05)
+            found = self.objects.get((kind.kind, namespace, name))
+            if found is not told:
+                yield ("MODIFIED" if found else "DELETED"), found or told
+                told = found
+
+
+@pytest.fixture
+def api():
+    return Api()
+
+
+@pytest.fixture
+async def agent(api, runtime, containerd, request):
+    """A running PodAgent; `agent.restart()` ends it and starts another over the same node."""
+    running = Running(api, runtime, containerd)
+    await running.start()
+    yield running
+    for namespace, name in list(api.informer.store):
+        api.delete_pod(name, 0, namespace)
+    async with asyncio.timeout(30):
+        while api.informer.store:
+            await asyncio.sleep(0.02)
+    await running.stop()
+
+
+class Running:
+    def __init__(self, api, runtime, containerd):
+        self.api, self.runtime, self.node = api, runtime, containerd
+        self.paths = Paths(containerd.folder / "pods", containerd.folder / "logs")
+
+    async def start(self):
+        informer = Informer(self.api, kind_of({"apiVersion": "v1", "kind": "Pod"}))
+        if self.api.informer:
+            informer.store.update(self.api.informer.store)
+        self.api.serve(informer)
+        facts = NodeFacts("node", ("192.0.2.1",), memory=8 << 30, cgroup_root=f"/{self.node.folder.name}")
+        self.pods = PodAgent(self.api, self.runtime, informer, lambda: facts, self.paths)
+        self.task = asyncio.create_task(self.pods.run())
+
+    async def stop(self):
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+    async def restart(self):
+        await self.stop()
+        await self.start()

@@ -1,0 +1,158 @@
+"""One question to a container: exec, httpGet, tcpSocket, grpc or sleep, as probes and lifecycle hooks ask it.
+
+Contract: `ask` answers an Answer and raises nothing but cancellation.  An exec that cannot even be started is neither success
+nor failure: UNKNOWN, which counts for nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from agent.pods.environment import expand
+from agent.runtime.contract import Runtime, RuntimeFailure
+
+LONGEST_ANSWER = 10 << 10
+USER_AGENT = "kube-probe/1.36"
+SERVING = b"\x08\x01"
+"""grpc.health.v1.HealthCheckResponse with status SERVING."""
+
+
+class Outcome(Enum):
+    SUCCESS = "success"
+    FAILURE = "failure"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    outcome: Outcome
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whom: the container's id, the address of its pod, its spec (for named ports and its environment)."""
+
+    container_id: str
+    ip: str
+    container: Mapping[str, Any]
+
+
+async def ask(runtime: Runtime, handler: Mapping[str, Any], asked: Asked, timeout: float) -> Answer:
+    kind = next((name for name in ASKING if name in handler), "")
+    if not kind:
+        return Answer(Outcome.FAILURE, f"no handler among {', '.join(handler)}")
+    try:
+        async with asyncio.timeout(timeout if kind != "exec" else None):
+            return await ASKING[kind](runtime, handler[kind], asked, timeout)
+    except TimeoutError:
+        return Answer(Outcome.FAILURE, f"{kind}: no answer within {timeout:g}s")
+    except (OSError, asyncio.IncompleteReadError, ValueError) as error:
+        return Answer(Outcome.FAILURE, str(error) or type(error).__name__)
+
+
+async def _exec(runtime: Runtime, given: Mapping[str, Any], asked: Asked, timeout: float) -> Answer:
+    env = {entry["name"]: entry.get("value") or "" for entry in asked.container.get("env") or ()}
+    command = [expand(word, env) for word in given.get("command") or ()]
+    try:
+        outcome = await runtime.exec_sync(asked.container_id, command, max(1, round(timeout)))
+    except RuntimeFailure as failure:
+        if failure.code == "DEADLINE_EXCEEDED":
+            return Answer(Outcome.FAILURE, f'command timed out: "{" ".join(command)}" timed out after {timeout:g}s')
+        return Answer(Outcome.UNKNOWN, f"rpc error: code = {failure.code.title()} desc = {failure}")
+    said = (outcome.stdout + outcome.stderr)[:LONGEST_ANSWER].decode(errors="replace")
+    return Answer(Outcome.SUCCESS if outcome.exit_code == 0 else Outcome.FAILURE, said)
+
+
+async def _http(runtime: Runtime, given: Mapping[str, Any], asked: Asked, timeout: float) -> Answer:
+    host = given.get("host") or asked.ip
+    port = port_number(given["port"], asked.container)
+    secure = str(given.get("scheme") or "HTTP").upper() == "HTTPS"
+    url = f"{'https' if secure else 'http'}://{_bracketed(host)}:{port}{_path(given)}"
+    reader, writer = await asyncio.open_connection(host, port, ssl=_unverified() if secure else None)
+    try:
+        writer.write(_request(given, host, port))
+        await writer.drain()
+        status = await _status(reader)
+    finally:
+        writer.close()
+    if 200 <= status < 400:
+        return Answer(Outcome.SUCCESS)
+    return Answer(Outcome.FAILURE, f"HTTP probe failed with statuscode: {status} ({url})")
+
+
+async def _tcp(runtime: Runtime, given: Mapping[str, Any], asked: Asked, timeout: float) -> Answer:
+    host = given.get("host") or asked.ip
+    _, writer = await asyncio.open_connection(host, port_number(given["port"], asked.container))
+    writer.close()
+    return Answer(Outcome.SUCCESS)
+
+
+async def _grpc(runtime: Runtime, given: Mapping[str, Any], asked: Asked, timeout: float) -> Answer:
+    """The health protocol of gRPC: one field with the service's name, one with its state."""
+    service = (given.get("service") or "").encode()
+    request = (b"\x0a" + bytes([len(service)]) + service) if service else b""
+    async with grpc.aio.insecure_channel(f"{_bracketed(asked.ip)}:{given['port']}") as channel:
+        check = channel.unary_unary("/grpc.health.v1.Health/Check", None, None)
+        try:
+            answer = await check(request, timeout=timeout)
+        except grpc.aio.AioRpcError as error:
+            return Answer(Outcome.FAILURE, f"gRPC probe failed: {error.code().name}: {error.details()}")
+    return Answer(Outcome.SUCCESS if SERVING in answer else Outcome.FAILURE, "" if SERVING in answer else "not serving")
+
+
+async def _sleep(runtime: Runtime, given: Mapping[str, Any], asked: Asked, timeout: float) -> Answer:
+    await asyncio.sleep(float(given.get("seconds") or 0))
+    return Answer(Outcome.SUCCESS)
+
+
+ASKING = {"exec": _exec, "httpGet": _http, "tcpSocket": _tcp, "grpc": _grpc, "sleep": _sleep}
+
+
+def port_number(port: int | str, container: Mapping[str, Any]) -> int:
+    """A port given by number or by the name of one of the container's; ValueError when there is none of it."""
+    if isinstance(port, int) or port.isdigit():
+        return int(port)
+    for known in container.get("ports") or ():
+        if known.get("name") == port:
+            return int(known["containerPort"])
+    raise ValueError(f"couldn't find port: {port!r}")
+
+
+def _request(given: Mapping[str, Any], host: str, port: int) -> bytes:
+    headers = {"Host": f"{_bracketed(host)}:{port}", "User-Agent": USER_AGENT, "Accept": "*/*", "Connection": "close"}
+    headers |= {header["name"].title(): header["value"] for header in given.get("httpHeaders") or ()}
+    lines = [f"GET {_path(given)} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+    return "\r\n".join(lines).encode()
+
+
+async def _status(reader: asyncio.StreamReader) -> int:
+    line = (await reader.readline()).split(None, 2)
+    if len(line) < 2 or not line[0].startswith(b"HTTP/") or not line[1].isdigit():
+        raise ValueError("malformed HTTP response")
+    return int(line[1])
+
+
+def _path(given: Mapping[str, Any]) -> str:
+    path = str(given.get("path") or "/")
+    return path if path.startswith("/") else f"/{path}"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _unverified() -> ssl.SSLContext:
+    """A probe asks whether a server answers, not who it is."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,78 @@
+"""What the agent remembers of one pod between two looks at it.  Lost with the agent; nothing here is needed to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from agent.pods.machine import Happening, Stage, advance
+from agent.pods.observed import Observed, Pod, Trouble, Verdict
+from agent.pods.observing import Sight
+from agent.pods.planning import started_at
+from agent.pods.restarts import BackOff
+
+FINAL = {"Succeeded", "Failed"}
+
+
+@dataclass(slots=True)
+class Memory:
+    """`final`: the API's status is the last word (the pod ended before this agent knew it)."""
+
+    stage: Stage = Stage.ACTIVE
+    final: bool = False
+    vanished: bool = False
+    started_at: float = 0.0
+    ended_reason: str = ""
+    ended_message: str = ""
+    grace: int | None = None
+    prepared: bool = False
+    prepare_at: float = 0.0
+    prepare_delay: float = 0.5
+    refresh_at: float = float("inf")
+    troubles: dict[str, Trouble] = field(default_factory=dict)
+    backoffs: dict[str, BackOff] = field(default_factory=dict)
+    messages: dict[str, str] = field(default_factory=dict)
+    leaving: set[str] = field(default_factory=set)
+    """Containers that ended by the runtime's events, while CRI may still say that they run."""
+
+    @classmethod
+    def of(cls, pod: Pod, now: float) -> Memory:
+        status = pod.get("status") or {}
+        final = status.get("phase") in FINAL
+        memory = cls(stage=Stage.ENDING if final else Stage.ACTIVE, final=final, started_at=started_at(pod) or now)
+        memory.prepared = final
+        if final:
+            memory.ended_reason = str(status.get("reason") or "")
+            memory.ended_message = str(status.get("message") or "")
+        return memory
+
+    def happen(self, happening: Happening) -> None:
+        self.stage = advance(self.stage, happening)
+
+    def observed(self, sight: Sight, verdicts: Mapping[str, Verdict]) -> Observed:
+        return Observed(
+            stage=self.stage,
+            sandboxes=sight.sandboxes,
+            attempts=sight.attempts,
+            verdicts=verdicts,
+            troubles=self.troubles,
+            backoffs=self.backoffs,
+            prepared=self.prepared,
+            prepare_at=self.prepare_at,
+            refresh_at=self.refresh_at,
+            started_at=self.started_at,
+            ended_reason=self.ended_reason,
+            ended_message=self.ended_message,
+            grace=self.grace,
+        )
+
+
+def told_view(pod: Pod, told: Mapping[str, Any] | None) -> Pod:
+    """The pod with what the agent told last in place of what the API's copy may not show yet."""
+    if told is None:
+        return pod
+    status = dict(pod.get("status") or {})
+    own = {condition["type"] for condition in told["conditions"]}
+    others = [c for c in status.get("conditions") or () if c["type"] not in own]
+    return {**pod, "status": {**status, "phase": told["phase"], "conditions": [*others, *told["conditions"]]}}

@@ -1,0 +1,135 @@
+"""A pod's folders, volumes and cgroup made ready, refreshed and taken away again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from pathlib import Path
+
+import aiohttp
+
+from agent.pods import cgroups
+from agent.pods.memory import Memory
+from agent.pods.observed import Pod
+from agent.pods.references import references
+from agent.pods.resources import cgroup_parent, pod_resources, qos_class
+from agent.pods.sandboxes import hosts_file
+from agent.pods.security import Refused, check_pod
+from agent.pods.tools import Tools
+from agent.pods.volumes.mounting import (
+    FILES,
+    Unsupported,
+    Volume,
+    group_of,
+    kind_of,
+    make_volume,
+    release_volumes,
+    remove_pod,
+    volumes_of,
+    write_files,
+)
+from agent.pods.volumes.payloads import Missing, payload, tokens_asked
+from kube.errors import ApiError
+
+log = logging.getLogger(__name__)
+
+SLOWEST_RETRY = 120.0
+CANNOT_MOUNT = (Missing, OSError, ApiError, aiohttp.ClientError, TimeoutError)
+
+
+async def prepare(tools: Tools, pod: Pod, memory: Memory) -> None:
+    """Everything before the sandbox.  What is missing is told as an event and tried again; a refusal ends the pod."""
+    try:
+        check_pod(pod)
+        await _volumes(tools, pod, memory)
+    except (Refused, Unsupported) as refused:
+        _refuse(tools, pod, memory, str(refused))
+        return
+    except CANNOT_MOUNT as error:
+        memory.prepare_at = tools.clock() + memory.prepare_delay
+        memory.prepare_delay = min(memory.prepare_delay * 2, SLOWEST_RETRY)
+        log.info("pod not prepared pod=%s error=%s", pod["metadata"]["name"], error)
+        return
+    meta = pod["metadata"]
+    tools.paths.log_folder(meta["namespace"], meta["name"], meta["uid"]).mkdir(parents=True, exist_ok=True)
+    if tools.cgroups:
+        parent = cgroup_parent(tools.node().cgroup_root, pod, qos_class(pod))
+        cgroups.set_limits(parent, pod_resources(pod))
+    memory.prepared = True
+
+
+async def refresh(tools: Tools, pod: Pod, memory: Memory) -> None:
+    """The files of volumes as of now; what went missing keeps its last content."""
+    try:
+        await _volumes(tools, pod, memory)
+    except (Unsupported, *CANNOT_MOUNT) as error:
+        memory.refresh_at = tools.clock() + SLOWEST_RETRY
+        log.info("volumes not refreshed pod=%s error=%s", pod["metadata"]["name"], error)
+
+
+async def _volumes(tools: Tools, pod: Pod, memory: Memory) -> None:
+    uid = pod["metadata"]["uid"]
+    tools.paths.pod(uid).mkdir(parents=True, exist_ok=True)
+    memory.refresh_at = float("inf")
+    wanted = references(pod)
+    if wanted:
+        await tools.references.follow(uid, wanted)
+    for volume in volumes_of(pod):
+        try:
+            await _volume(tools, pod, volume, memory)
+        except CANNOT_MOUNT as error:
+            said = f'MountVolume.SetUp failed for volume "{volume["name"]}" : {_words(error)}'
+            tools.recorder.record(pod, "Warning", "FailedMount", said)
+            raise
+
+
+async def _volume(tools: Tools, pod: Pod, volume: Volume, memory: Memory) -> None:
+    uid, group = pod["metadata"]["uid"], group_of(pod)
+    make_volume(volume, uid, tools.paths, group)
+    if kind_of(volume) not in FILES:
+        return
+    tokens = {asked: await tools.tokens.get(pod, asked) for asked in tokens_asked(volume)}
+    for token in tokens.values():
+        memory.refresh_at = min(memory.refresh_at, token.renew_at)
+    around = tools.surroundings(pod)
+    files = payload(volume, pod, around, {asked: token.text for asked, token in tokens.items()})
+    write_files(volume, uid, tools.paths, files, group)
+
+
+def write_hosts(tools: Tools, pod: Pod, ips: tuple[str, ...]) -> None:
+    path = tools.paths.hosts(pod["metadata"]["uid"])
+    own = Path("/etc/hosts").read_text() if pod["spec"].get("hostNetwork") else ""
+    text = hosts_file(pod, tools.node(), ips, own)
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
+def release(tools: Tools, pod: Pod, memory: Memory) -> None:
+    """Nothing runs any more: secrets leave the memory, the cgroup goes."""
+    uid = pod["metadata"]["uid"]
+    release_volumes(uid, tools.paths)
+    if tools.cgroups:
+        cgroups.remove(cgroup_parent(tools.node().cgroup_root, pod, qos_class(pod)))
+    tools.references.forget(uid)
+    tools.tokens.forget(uid)
+    memory.prepared = False
+    memory.refresh_at = float("inf")
+
+
+async def remove(tools: Tools, pod: Pod) -> None:
+    """The pod's folders and logs."""
+    meta = pod["metadata"]
+    await asyncio.to_thread(remove_pod, meta["uid"], tools.paths)
+    logs = tools.paths.log_folder(meta["namespace"], meta["name"], meta["uid"])
+    await asyncio.to_thread(shutil.rmtree, logs, ignore_errors=True)
+
+
+def _refuse(tools: Tools, pod: Pod, memory: Memory, said: str) -> None:
+    memory.ended_reason = "SysctlForbidden" if "sysctl" in said else "UnsupportedPodSpec"
+    memory.ended_message = said
+    tools.recorder.record(pod, "Warning", memory.ended_reason, said)
+
+
+def _words(error: Exception) -> str:
+    return error.message if isinstance(error, ApiError) else str(error) or type(error).__name__

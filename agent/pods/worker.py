@@ -1,0 +1,352 @@
+"""The loop of one pod: look, tell, plan, apply; then sleep until something happens or a time the plan named.
+
+How it ends: the pod's stage is GONE.  A runtime that cannot be reached is waited for; any other error of one round is logged
+with the pod's key, and the next round starts from what is seen then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from typing import Any
+
+import aiohttp
+
+from agent.pods import preparing
+from agent.pods.containers import find_container
+from agent.pods.handling import Asked
+from agent.pods.machine import Happening, Stage
+from agent.pods.memory import Memory, told_view
+from agent.pods.messages import termination_message
+from agent.pods.observed import Attempt, Observed, Pod, Trouble
+from agent.pods.observing import Observer, Sight
+from agent.pods.planning import DEADLINE, happenings, is_deleted, plan
+from agent.pods.probing import Probed
+from agent.pods.reporting import PODS, Reporter
+from agent.pods.sandboxes import sandbox_config
+from agent.pods.starting import start
+from agent.pods.statuses import Place, status
+from agent.pods.steps import (
+    Complete,
+    Forget,
+    Hold,
+    Prepare,
+    Refresh,
+    Release,
+    RemoveSandbox,
+    Start,
+    StartSandbox,
+    Step,
+    Stop,
+    StopSandbox,
+    Wait,
+)
+from agent.pods.stopping import stop
+from agent.pods.tools import Tools
+from agent.runtime.contract import RuntimeFailure
+from kube.errors import ApiError
+
+log = logging.getLogger(__name__)
+
+RETRY = 1.0
+SANDBOX_RETRY = 5.0
+SWEEP = 60.0
+CATCHING_UP = 0.01
+DEADLINE_SAID = "Pod was active on the node longer than the specified deadline"
+TROUBLES = (RuntimeFailure, ApiError, aiohttp.ClientError, OSError, TimeoutError)
+
+
+class Worker:
+    """`update`, `vanish` and `wake` may be called at any time; `run` in a task until the pod is gone."""
+
+    def __init__(self, tools: Tools, pod: Pod) -> None:
+        self.pod = pod
+        self.uid = str(pod["metadata"]["uid"])
+        self.memory = Memory.of(pod, tools.clock())
+        self.sight = Sight((), {})
+        self._tools = tools
+        self._observer = Observer(tools.runtime, self.uid)
+        self._reporter = Reporter(tools.client, pod)
+        self._told: dict[str, Any] | None = None
+        self._awake = asyncio.Event()
+        self._ending = asyncio.Event()
+        if is_deleted(pod):
+            self._ending.set()
+        self._stops: dict[str, tuple[int, asyncio.Task[None]]] = {}
+
+    def update(self, pod: Pod) -> None:
+        """The API's newest word on the pod."""
+        if pod["metadata"].get("labels") != self.pod["metadata"].get("labels") or pod["metadata"].get(
+            "annotations"
+        ) != self.pod["metadata"].get("annotations"):
+            self.memory.refresh_at = 0.0
+        self.pod = pod
+        if is_deleted(pod):
+            self._ending.set()
+        self.wake()
+
+    def vanish(self) -> None:
+        """The API knows the pod no more, so nobody waits for its end: end it at once and tell nobody."""
+        self.memory.vanished = True
+        self.memory.grace = 0
+        self.pod = {**self.pod, "metadata": {**self.pod["metadata"], "deletionTimestamp": "gone"}}
+        self._ending.set()
+        self.wake()
+
+    def wake(self) -> None:
+        self._awake.set()
+
+    def refresh(self) -> None:
+        """An object the pod refers to changed."""
+        self.memory.refresh_at = 0.0
+        self.memory.prepare_at = 0.0
+        self._retry({"CreateContainerConfigError"})
+        self.wake()
+
+    def images_changed(self) -> None:
+        """An image arrived: who waits for one need not wait longer."""
+        self._retry({"ErrImageNeverPull", "ErrImagePull", "ImagePullBackOff"})
+        self.wake()
+
+    def owns(self, container_id: str) -> bool:
+        """Whether a container or sandbox, as far as it was seen, is this pod's."""
+        return any(attempt.id == container_id for attempt in self._attempts()) or any(
+            sandbox.id == container_id for sandbox in self.sight.sandboxes
+        )
+
+    def shown(self) -> Pod:
+        """The pod with the status the agent told last."""
+        return {**self.pod, "status": {**(self.pod.get("status") or {}), **(self._told or {})}}
+
+    def leaving(self, container_id: str) -> None:
+        """The runtime's events said that this container ended."""
+        self.memory.leaving.add(container_id)
+        self.wake()
+
+    async def run(self) -> None:
+        reporting = asyncio.create_task(self._reporter.run(), name=f"status of {self.uid}")
+        try:
+            while self.memory.stage is not Stage.GONE:
+                self._awake.clear()
+                await self._sleep(await self._round())
+        finally:
+            reporting.cancel()
+            for _, task in self._stops.values():
+                task.cancel()
+            for attempt in self._attempts():
+                self._tools.prober.drop(attempt.id)
+
+    async def _round(self) -> float:
+        """One look and what follows from it; when to look again at the latest."""
+        try:
+            return await self._reconcile()
+        except TROUBLES as error:
+            log.warning("pod round failed pod=%s error=%s", self._key(), error)
+        except Exception:
+            log.exception("pod round broke pod=%s", self._key())
+        return self._tools.clock() + RETRY
+
+    async def _reconcile(self) -> float:
+        self.sight = await self._observer.look()
+        self._note_endings()
+        seen = self._seen()
+        for happening in happenings(self.pod, seen, self._tools.clock()):
+            if happening is Happening.FAILED and not self.memory.ended_reason:
+                self._expire()
+            self.memory.happen(happening)
+            seen = self._seen()
+            self.wake()
+        self._probe(seen)
+        self._tell(seen)
+        until = self._tools.clock() + SWEEP
+        for step in plan(self.pod, seen, self._tools.clock()):
+            if isinstance(step, (Wait, Hold)):
+                until = min(until, step.until)
+            await self._apply(step, seen)
+        return until
+
+    async def _apply(self, step: Step, seen: Observed) -> None:
+        tools, memory = self._tools, self.memory
+        match step:
+            case Prepare():
+                await self._interruptible(preparing.prepare(tools, self.pod, memory))
+                self.wake()
+            case Refresh():
+                await preparing.refresh(tools, self.pod, memory)
+            case StartSandbox():
+                await self._start_sandbox(step)
+            case StopSandbox():
+                await tools.runtime.stop_sandbox(step.id)
+                self.wake()
+            case RemoveSandbox():
+                await tools.runtime.remove_sandbox(step.id)
+            case Start():
+                await self._interruptible(start(tools, self.pod, memory, seen, step))
+                self.wake()
+            case Stop():
+                self._stop(step, seen)
+            case Forget():
+                await self._forget(step)
+            case Hold():
+                self._hold(step)
+            case Release():
+                preparing.release(tools, self.pod, memory)
+            case Complete():
+                await self._complete()
+            case Wait():
+                pass
+
+    async def _start_sandbox(self, step: StartSandbox) -> None:
+        tools = self._tools
+        try:
+            await tools.runtime.run_sandbox(sandbox_config(self.pod, step.attempt, tools.node(), tools.paths))
+        except RuntimeFailure as failure:
+            if failure.unreachable:
+                raise
+            said = f"Failed to create pod sandbox: {failure}"
+            tools.recorder.record(self.pod, "Warning", "FailedCreatePodSandBox", said)
+            self.memory.troubles[""] = Trouble("FailedCreatePodSandBox", said, tools.clock() + SANDBOX_RETRY)
+        else:
+            self.memory.troubles.pop("", None)
+        self.wake()
+
+    def _stop(self, step: Stop, seen: Observed) -> None:
+        """Stops run beside the loop, so that one container's grace holds up no other; a shorter grace goes beside it."""
+        running = self._stops.get(step.id)
+        if running and (not running[1].done() and running[0] <= step.grace):
+            return
+        ip = seen.ips[0] if seen.ips else "127.0.0.1"
+        task = asyncio.create_task(self._stopping(step, ip), name=f"stop {step.name}")
+        self._stops[step.id] = step.grace, task
+
+    async def _stopping(self, step: Stop, ip: str) -> None:
+        try:
+            await stop(self._tools, self.pod, step, ip)
+        except RuntimeFailure as failure:
+            log.warning("stop failed pod=%s container=%s error=%s", self._key(), step.name, failure)
+            await asyncio.sleep(RETRY)
+        self.wake()
+
+    async def _forget(self, step: Forget) -> None:
+        meta = self.pod["metadata"]
+        await self._tools.runtime.remove_container(step.id)
+        log_file = self._tools.paths.log(meta["namespace"], meta["name"], meta["uid"], step.name, step.attempt)
+        log_file.unlink(missing_ok=True)
+        self._tools.paths.termination(self.uid, step.name, step.attempt).unlink(missing_ok=True)
+        self.memory.messages.pop(step.id, None)
+
+    def _hold(self, step: Hold) -> None:
+        trouble = Trouble(step.reason, step.message, step.until)
+        if self.memory.troubles.get(step.name) == trouble:
+            return
+        self.memory.troubles[step.name] = trouble
+        meta = self.pod["metadata"]
+        whom = f"{meta['name']}_{meta['namespace']}({meta['uid']})"
+        said = f"Back-off restarting failed container {step.name} in pod {whom}"
+        self._tools.recorder.record(self.pod, "Warning", "BackOff", said, step.name)
+        self.wake()
+
+    async def _complete(self) -> None:
+        meta = self.pod["metadata"]
+        if not self.memory.vanished:
+            await self._reporter.flushed()
+            try:
+                await self._tools.client.delete(PODS, meta["namespace"], meta["name"], grace=0, uid=self.uid)
+            except ApiError as error:
+                if error.status not in {404, 409}:
+                    raise
+        await preparing.remove(self._tools, self.pod)
+        self.memory.happen(Happening.REMOVED)
+
+    async def _interruptible(self, work: Awaitable[None]) -> None:
+        """Do `work`, unless the pod's end is asked for meanwhile: a pull or a hook may take long."""
+        if self.memory.stage is not Stage.ACTIVE:
+            return
+        doing = asyncio.ensure_future(work)
+        ending = asyncio.ensure_future(self._ending.wait())
+        try:
+            await asyncio.wait({doing, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if doing.done():
+                doing.result()
+        finally:
+            ending.cancel()
+            if not doing.done():
+                doing.cancel()
+                await asyncio.wait({doing})
+
+    # What is seen and told
+
+    def _seen(self) -> Observed:
+        return self.memory.observed(self.sight, self._tools.prober.verdicts)
+
+    def _note_endings(self) -> None:
+        """Last words of what ended; and look again soon where CRI has not heard yet what the events told."""
+        for attempt in self._attempts():
+            if attempt.ended and attempt.id not in self.memory.messages:
+                self.memory.messages[attempt.id] = self._last_words(attempt)
+                self._tools.prober.drop(attempt.id)
+        running = {attempt.id for attempt in self._attempts() if attempt.running}
+        sandboxes = {sandbox.id for sandbox in self.sight.sandboxes if sandbox.ready}
+        self.memory.leaving &= running | sandboxes
+        if self.memory.leaving:
+            asyncio.get_running_loop().call_later(CATCHING_UP, self.wake)
+
+    def _last_words(self, attempt: Attempt) -> str:
+        try:
+            container = find_container(self.pod, attempt.name)
+        except KeyError:
+            return ""
+        meta, paths = self.pod["metadata"], self._tools.paths
+        log_file = paths.log(meta["namespace"], meta["name"], self.uid, attempt.name, attempt.attempt)
+        file = paths.termination(self.uid, attempt.name, attempt.attempt)
+        return termination_message(container, attempt.exit_code, file, log_file)
+
+    def _probe(self, seen: Observed) -> None:
+        if self.memory.stage is not Stage.ACTIVE:
+            for attempt in self._attempts():
+                self._tools.prober.drop(attempt.id)
+            return
+        ips = self._tools.node().ips if self.pod["spec"].get("hostNetwork") else seen.ips
+        told = self._ready_before()
+        for attempt in seen.running():
+            container = find_container(self.pod, attempt.name)
+            asked = Asked(attempt.id, ips[0] if ips else "127.0.0.1", container)
+            self._tools.prober.follow(Probed(self.pod, asked, attempt.started_at, attempt.id in told))
+
+    def _ready_before(self) -> set[str]:
+        states = self.pod.get("status", {})
+        known = [*(states.get("containerStatuses") or ()), *(states.get("initContainerStatuses") or ())]
+        return {state.get("containerID", "").rpartition("/")[2] for state in known if state.get("ready")}
+
+    def _tell(self, seen: Observed) -> None:
+        if self.memory.final or self.memory.vanished:
+            return
+        place = Place(self._tools.node().ips, self.memory.messages)
+        self._told = status(told_view(self.pod, self._told), seen, place, self._tools.clock())
+        self._reporter.tell(self._told)
+
+    def _expire(self) -> None:
+        self.memory.ended_reason, self.memory.ended_message = DEADLINE, DEADLINE_SAID
+        self._tools.recorder.record(self.pod, "Normal", DEADLINE, DEADLINE_SAID)
+
+    def _attempts(self) -> list[Attempt]:
+        return [attempt for attempts in self.sight.attempts.values() for attempt in attempts]
+
+    def _retry(self, reasons: set[str]) -> None:
+        for name, trouble in self.memory.troubles.items():
+            if trouble.reason in reasons:
+                self.memory.troubles[name] = Trouble(trouble.reason, trouble.message)
+
+    async def _sleep(self, until: float) -> None:
+        left = until - self._tools.clock()
+        if left > 0 and not self._awake.is_set():
+            try:
+                async with asyncio.timeout(left):
+                    await self._awake.wait()
+            except TimeoutError:
+                return
+
+    def _key(self) -> str:
+        meta = self.pod["metadata"]
+        return f"{meta['namespace']}/{meta['name']}"
