@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from provisioning.local.reporting import Steps
 
 MIB = 1 << 20
+CONTROL_PLANE_TAINT = "node-role.kubernetes.io/control-plane:NoSchedule"
 
 
 @click.command("up")
@@ -29,6 +30,7 @@ MIB = 1 << 20
     "--virtual-subnet", default="", help="their subnet, such as 10.99.0.0/24; a free one is found when not given"
 )
 @click.option("--no-node", is_flag=True, help="this machine does not become a node itself")
+@click.option("--taint", is_flag=True, help="as a node, this machine takes only pods that tolerate a control plane")
 @click.option("--no-sample", is_flag=True, help="deploy no sample")
 @click.option("-q", "--quiet", is_flag=True, help="only the result")
 @click.option("--json", "as_json", is_flag=True, help="the result as JSON")
@@ -39,6 +41,7 @@ def up(
     cpus: float,
     virtual_subnet: str,
     no_node: bool,
+    taint: bool,
     no_sample: bool,
     quiet: bool,
     as_json: bool,
@@ -49,10 +52,11 @@ def up(
     from provisioning.local.reporting import Steps
     from provisioning.virtual.records import Size
 
-    if not no_node:
-        raise click.ClickException("this machine as a node is not supported yet: give --no-node")
+    if not no_node and root != Path("/"):
+        raise click.ClickException("under another root than / this machine cannot be a node: give --no-node")
     size = Size(memory * MIB, cpus)
-    wanted = Wanted(Layout(root), virtual_nodes, size, virtual_subnet, sample=not no_sample)
+    taints = (CONTROL_PLANE_TAINT,) if taint else ()
+    wanted = Wanted(Layout(root), virtual_nodes, size, virtual_subnet, not no_node, taints, not no_sample)
     steps = Steps(say=(lambda line: None) if quiet or as_json else click.echo)
     outcome = _run(wanted, steps)
     if as_json:
@@ -64,16 +68,16 @@ def up(
 def _run(wanted: Wanted, steps: Steps) -> Outcome:
     """The cluster, or one sentence and exit code 1; 130 when it was interrupted."""
     from kube.config import SettingsError
-    from provisioning.join import join_all_proven
+    from provisioning.join import JoinError
     from provisioning.local.raising import raise_cluster
     from provisioning.local.reporting import Trouble
 
     try:
-        return asyncio.run(raise_cluster(wanted, steps, join_all_proven))
+        return asyncio.run(raise_cluster(wanted, steps))
     except KeyboardInterrupt:
         click.echo("interrupted: run it again to go on, or `master down` to take away what is there", err=True)
         raise SystemExit(130) from None
-    except (Trouble, SettingsError, ValueError) as error:
+    except (Trouble, SettingsError, JoinError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     except PermissionError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}: run it again with sudo") from error

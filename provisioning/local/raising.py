@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import aiohttp
 
@@ -24,27 +25,22 @@ from kube.layout import Layout
 from provisioning.images.archives import build_archive
 from provisioning.images.catalogue import images
 from provisioning.images.loading import load_archive
+from provisioning.join import Cluster, Wishes, join_all_proven, join_over
 from provisioning.local import preflight, sample
 from provisioning.local.reporting import Steps, Trouble
 from provisioning.local.supervised import Keeper, keeper_of, settings_file
+from provisioning.transport import LocalLink
 from provisioning.virtual.network import Network, ensure_network, kept_network
 from provisioning.virtual.nodes import VirtualNode, all_nodes
 from provisioning.virtual.prepared import prepared
-from provisioning.virtual.records import Enrolment, Size
+from provisioning.virtual.records import Size
 
 NODE = kind_of({"apiVersion": "v1", "kind": "Node"})
 POD = kind_of({"apiVersion": "v1", "kind": "Pod"})
 MASTER_SECONDS, SAMPLE_SECONDS, ANSWER_SECONDS = 30.0, 60.0, 30.0
 REPLICAS_A_NODE = 2
+CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 LINK_FAILURES = (aiohttp.ClientError, OSError, TimeoutError)
-
-
-class Join(Protocol):
-    """Joining, as this room needs it."""
-
-    async def __call__(self, layout: Layout, client: Client, enrolments: Sequence[Enrolment]) -> Sequence[str]:
-        """Record the enrolments, wait until their machines announce themselves, join those that are no nodes yet and
-        wait until each is Ready; the names newly joined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +51,9 @@ class Wanted:
     virtual_nodes: int = 0
     size: Size = field(default_factory=Size)
     subnet: str = ""
+    this_machine: bool = False
+    taints: tuple[str, ...] = ()
+    """Of this machine, when it becomes a node."""
     sample: bool = True
 
 
@@ -69,7 +68,7 @@ class Outcome:
     answers: dict[str, str] = field(default_factory=dict)
 
 
-async def raise_cluster(wanted: Wanted, steps: Steps, join: Join) -> Outcome:
+async def raise_cluster(wanted: Wanted, steps: Steps) -> Outcome:
     """Everything, in order; Trouble says what stands in the way."""
     layout = wanted.layout
     look(wanted, steps)
@@ -77,13 +76,13 @@ async def raise_cluster(wanted: Wanted, steps: Steps, join: Join) -> Outcome:
     nodes = await raise_parts(wanted, network, steps)
     outcome = Outcome(link_kubeconfig(layout))
     async with Client.from_kubeconfig(layout.admin_conf) as client:
-        if nodes:
-            with steps.step("join them") as step:
-                joined = await join(layout, client, [node.enrolment for node in nodes])
-                step.done(bool(joined), ", ".join(joined))
+        await join_nodes(wanted, client, nodes, steps)
         await hand_images(layout, client, steps)
-        if nodes and wanted.sample:
-            await raise_sample(client, nodes, steps, outcome)
+        listeners = {node.record.name: sample.run_on(node) for node in nodes}
+        if wanted.this_machine:
+            listeners[socket.gethostname()] = sample.run_here
+        if listeners and wanted.sample:
+            await raise_sample(client, listeners, steps, outcome)
         outcome.nodes, _ = await client.list(NODE)
         outcome.pods, _ = await client.list(POD)
     return outcome
@@ -190,6 +189,25 @@ def make_images(layout: Layout, steps: Steps) -> None:
         step.done(True, f"{len(content) >> 10} KiB")
 
 
+async def join_nodes(wanted: Wanted, client: Client, nodes: Sequence[VirtualNode], steps: Steps) -> None:
+    """The virtual nodes as they announce themselves, and this machine when it shall be a node."""
+
+    def tell(name: str, title: str) -> None:
+        steps.say(f"    {name}: {title}")
+
+    if nodes:
+        with steps.step("join them") as step:
+            enrolments = [node.enrolment for node in nodes]
+            joined = await join_all_proven(wanted.layout, client, enrolments, tell=tell)
+            step.done(bool(joined), ", ".join(joined))
+    if wanted.this_machine:
+        with steps.step("this machine as a node") as step:
+            cluster = await Cluster.of(wanted.layout, client)
+            wishes = Wishes(labels={CONTROL_PLANE: ""}, taints=wanted.taints)
+            done = await join_over(cluster, LocalLink(), socket.gethostname(), wishes, tell)
+            step.done(done.changed, done.name)
+
+
 async def hand_images(layout: Layout, client: Client, steps: Steps) -> None:
     """The archive to each node that does not report its images."""
     with steps.step("images to the nodes") as step:
@@ -207,18 +225,19 @@ def image_names(node: dict[str, Any]) -> set[str]:
     return {name for image in node.get("status", {}).get("images") or () for name in image.get("names") or ()}
 
 
-async def raise_sample(client: Client, nodes: Sequence[VirtualNode], steps: Steps, outcome: Outcome) -> None:
-    """The sample, ready, and what its Service answers on each virtual node."""
+async def raise_sample(client: Client, listeners: dict[str, sample.Run], steps: Steps, outcome: Outcome) -> None:
+    """The sample, ready, and what its Service answers on each of these machines."""
     with steps.step("sample") as step:
-        changed = await sample.deploy(client, REPLICAS_A_NODE * len(nodes))
+        changed = await sample.deploy(client, REPLICAS_A_NODE * len(listeners))
         await hold(lambda: sample.is_ready(client), SAMPLE_SECONDS, "the sample does not get ready: kubectl get pods")
         step.done(changed, "deployment/web service/web" if changed else "")
     with steps.step("its answer from each node") as step:
         outcome.address = await sample.address(client)
 
         async def heard() -> bool:
-            said = await asyncio.gather(*(asyncio.to_thread(sample.fetch, node, outcome.address) for node in nodes))
-            outcome.answers = {node.record.name: text for node, text in zip(nodes, said, strict=True)}
+            asked = (asyncio.to_thread(sample.fetch, run, outcome.address) for run in listeners.values())
+            said = await asyncio.gather(*asked)
+            outcome.answers = dict(zip(listeners, said, strict=True))
             return all(said)
 
         await hold(heard, ANSWER_SECONDS, f"no answer at {outcome.address}: master doctor")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kube.client import Client
@@ -12,6 +14,9 @@ from provisioning.virtual.nodes import VirtualNode
 NAMESPACE = "default"
 IMAGE = "wherry.local/web:1"
 LABELS = {"app": "web"}
+RUN_SECONDS = 20.0
+
+Run = Callable[[Sequence[str]], str]
 
 FETCH = (
     "/usr/bin/python3",
@@ -63,9 +68,19 @@ async def address(client: Client) -> str:
     return str(found["spec"]["clusterIP"])
 
 
-def fetch(node: VirtualNode, address: str) -> str:
-    """The Service's answer as a virtual node hears it; empty when there is none."""
-    return node.run((*FETCH, f"http://{address}/"), check=False, seconds=20.0).stdout.strip()
+def fetch(run: Run, address: str) -> str:
+    """The Service's answer as a machine hears it; empty when there is none."""
+    return run((*FETCH, f"http://{address}/")).strip()
+
+
+def run_here(argv: Sequence[str]) -> str:
+    """Output of a command on this machine."""
+    return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=RUN_SECONDS).stdout
+
+
+def run_on(node: VirtualNode) -> Run:
+    """Output of commands on a virtual node."""
+    return lambda argv: node.run(argv, check=False, seconds=RUN_SECONDS).stdout
 
 
 async def _ensure(client: Client, thing: dict[str, Any]) -> bool:
