@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import click
+
+from kube.errors import ApiError
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,17 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         row = self.table.get(cmd_name)
         return row.load() if row else None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command; an API that cannot be reached, or refuses, is one sentence and exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except ApiError as error:
+            raise click.ClickException(f"the API refused: {error.message}") from error
+        except OSError as error:  # aiohttp's connection errors among them
+            if not type(error).__module__.startswith("aiohttp"):
+                raise
+            raise click.ClickException(f"the API cannot be reached: {error}; does the master run?") from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -237,7 +237,7 @@ def _acceptor(name: str, enrolled: Enrolled | None, asked: Asked) -> Callable[[s
     from provisioning.transport import LinkError
 
     if enrolled is not None:
-        return same_key(name, enrolled.host_key)
+        return same_key(enrolled.host_key)
 
     def accept(shown: str) -> None:
         if asked.host_key:
@@ -248,7 +248,7 @@ def _acceptor(name: str, enrolled: Enrolled | None, asked: Asked) -> Callable[[s
             return
         if not sys.stdin.isatty():
             raise LinkError(
-                f"{name} is not proven: give its host key with --host-key (on its console: ssh-keygen -lf "
+                "it is not proven: give its host key with --host-key (on its console: ssh-keygen -lf "
                 "/etc/ssh/ssh_host_ed25519_key.pub), or run this in a terminal to compare a code"
             )
         click.echo(

@@ -258,13 +258,13 @@ def master_login(layout: Layout) -> Login:
     return Login("root", (layout.state / "ssh/id_ed25519",))
 
 
-def same_key(name: str, expected: str) -> Callable[[str], None]:
+def same_key(expected: str) -> Callable[[str], None]:
     """Accepts the recorded key and nothing else."""
 
     def accept(shown: str) -> None:
         if shown.split()[:2] != expected.split()[:2]:
             raise LinkError(
-                f"{name} shows another host key than the one recorded for it; either someone else answers in its place, "
+                "it shows another host key than the one recorded for it; either someone else answers in its place, "
                 "or it was set up anew: enrol it again before joining"
             )
 
@@ -306,7 +306,7 @@ async def join_all_proven(
         if seen.said.cluster == cluster.id:  # a node of ours that is coming back
             await await_ready(client, name)
             return Joined(name, changed=False)
-        accept = same_key(name, known_keys[name].host_key)
+        accept = same_key(known_keys[name].host_key)
         target = Target(name, seen.addresses[0], seen.said.ssh_port, master_login(layout), accept)
         async with gate:
             return await join_machine(cluster, target, wishes or Wishes(), tell or _silent)
