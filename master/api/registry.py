@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from kube import times
+from kube.apply import track_update
 from kube.errors import ApiError, Cause, already_exists, conflict, invalid, not_found
 from kube.kinds import Kind
 from master.api import deletion as deleting
@@ -22,7 +23,6 @@ from master.api.cache import Cache, Collection
 from master.api.contract import Admission, Attributes, Object
 from master.api.defaults import apply_defaults
 from master.api.entries import Entry, attributes_of
-from master.api.managers import track_update
 from master.api.options import Deletion, Writing
 from master.api.traits import CREATED_BY_UPDATE, VERSION_REQUIRED, has
 from master.api.validation import validate_create, validate_update

@@ -10,6 +10,7 @@ import orjson
 from aiohttp import web
 
 from kube import times
+from kube.apply import server_side_apply
 from kube.decoding import DELETE_OPTIONS, decode, recode
 from kube.errors import ApiError, Cause, invalid
 from kube.patches import apply_patch
@@ -17,7 +18,6 @@ from master.api import views
 from master.api.calls import Call, success
 from master.api.contract import Object
 from master.api.lists import Lists
-from master.api.managers import server_side_apply
 from master.api.media import YAML, patch_type
 from master.api.metadata import place
 from master.api.options import Deletion, Writing, read_deletion, read_listing

@@ -11,7 +11,6 @@ import orjson
 import pytest
 
 from kube import kinds
-
 from master.api.building import Parts, open_server
 from master.api.contract import Decision, UserInfo
 from master.api.server import Listener
@@ -193,5 +192,5 @@ def agrees():
 
 
 @pytest.fixture(scope="session")
-def matches():
-    return same
+def difference():
+    return first_difference

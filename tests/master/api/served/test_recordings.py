@@ -13,7 +13,17 @@ from kube import times
 SECONDS = "2026-01-02T03:04:05Z"
 
 # recording → {name: why it differs}
-DIFFERENT: dict[str, dict[str, str]] = {}
+DIFFERENT: dict[str, dict[str, str]] = {
+    "errors": {
+        "resourceVersion on create": "the reference answers 500",
+        "bad watch version": "the reference answers 500",
+    },
+    "patches": {
+        "unknown directive": "the reference answers 500",
+        "no merge key": "the reference answers 500",
+    },
+    "tables": {"DaemonSet 23": "the recorded object has an annotation that its recorded row has not"},
+}
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 
@@ -67,8 +77,13 @@ async def test_tables(api, recording, differences, capsys):
     rows = recording("tables")
     for row in rows:
         obj = row["object"]
-        obj["metadata"]["creationTimestamp"] = times.now()
+        if obj["metadata"]["creationTimestamp"] == "*":
+            obj["metadata"]["creationTimestamp"] = times.now()
         await api.store_as_is(obj)
+        cells = row["answer"]["rows"][0]["cells"]
+        for index, column in enumerate(row["answer"]["columnDefinitions"]):
+            column["description"] = ""
+            cells[index] = "*" if column["type"] == "date" else cells[index]
     found = await differences(api, "tables", rows)
     judge("tables", found, len(rows), capsys)
 
@@ -90,13 +105,16 @@ async def test_sequences(api, recording, differences, capsys, name):
     judge(name, found, len(recording(name)), capsys)
 
 
-async def test_watches(api, recording, matches, capsys):
+async def test_watches(api, recording, difference, capsys):
     rows = recording("watches")
     found = {}
     for row in rows:
         events = await watched(api, row)
-        if not matches(row["events"], events):
-            found[row["name"]] = [event["type"] for event in events]
+        for event in events:
+            event["object"]["metadata"].pop("managedFields", None)  # the recording leaves them out
+        trouble = difference(row["events"], events)
+        if trouble:
+            found[row["name"]] = trouble
     judge("watches", found, len(rows), capsys)
 
 
@@ -112,8 +130,8 @@ async def watched(api, row):
     await api.create(path, config_map("before", {"x": "1"}))
     revision = str(api.server.cache.revision)
     first = str(api.first_revision)
-    url = row["path"].replace("REV", revision).replace("resourceVersion=1", f"resourceVersion={first}")
-    async with api.watch(url.replace("timeoutSeconds=8", "timeoutSeconds=1").replace("=3", "=1")) as stream:
+    query = row["path"].replace("resourceVersion=1", f"resourceVersion={first}").replace("REV", revision)
+    async with api.watch(query.replace("timeoutSeconds=8", "timeoutSeconds=1").replace("=3", "=1")) as stream:
         await seven_writes(api, path)
         return await stream.until(len(row["events"]))
 
@@ -121,7 +139,9 @@ async def watched(api, row):
 async def seven_writes(api, path):
     await api.create(path, config_map("one", {"x": "1"}))
     for labels, data in (("1", "v"), ("2", "v"), ("2", "w"), ("1", "w")):
-        await api.ask("PUT", f"{path}/one", config_map("one", {"x": labels}) | {"data": {"k": data}}, "application/json")
+        await api.ask(
+            "PUT", f"{path}/one", config_map("one", {"x": labels}) | {"data": {"k": data}}, "application/json"
+        )
     for name in ("one", "before"):
         await api.ask("DELETE", f"{path}/{name}")
     await asyncio.sleep(0)
