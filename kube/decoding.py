@@ -46,13 +46,13 @@ def decode(body: bytes, content_type: str, kind: Kind, field_validation: str = "
         value, repeated = _read_protobuf(body, kind), []
     else:
         raise unsupported_media_type()
-    header = _header(value, body, kind)
+    header = check_header(value, body, kind)
     return _finish(value, kind, field_validation, repeated, header)
 
 
 def recode(obj: Object, kind: Kind, field_validation: str = "Warn") -> tuple[Object, list[str]]:
     """As `decode`, for an object already read."""
-    return _finish(obj, kind, field_validation, [], _header(obj, b"", kind))
+    return _finish(obj, kind, field_validation, [], check_header(obj, b"", kind))
 
 
 def unsupported_media_type() -> ApiError:
@@ -91,7 +91,7 @@ def _read_yaml(body: bytes, kind: Kind, field_validation: str) -> tuple[Any, lis
 def _read_protobuf(body: bytes, kind: Kind) -> Object:
     try:
         api_version, name, raw = protobuf.type_of(body)
-        header = _header({"apiVersion": api_version, "kind": name}, body, kind)
+        header = check_header({"apiVersion": api_version, "kind": name}, body, kind)
         definition = schemas.name_of(kind.api_version, kind.kind)
         return dict(zip(("apiVersion", "kind"), header, strict=True)) | protobuf.read_message(definition, raw)
     except (ValueError, RecursionError) as error:
@@ -99,7 +99,7 @@ def _read_protobuf(body: bytes, kind: Kind) -> Object:
         raise bad_request(f"unable to decode the body as a {kind.kind}: {complaint}") from error
 
 
-def _header(value: Any, body: bytes, kind: Kind) -> tuple[str, str]:
+def check_header(value: Any, body: bytes, kind: Kind) -> tuple[str, str]:
     """The apiVersion and kind a body names, its own where it says none; ApiError when they are others' or no text."""
     if value is None:
         return kind.api_version, kind.kind
