@@ -15,6 +15,7 @@ from typing import Any
 from kube.kinds import Kind
 from kube.times import now
 from master.api.cautions import warnings
+from master.api.defaults import apply_defaults
 from master.api.quality import qos_class
 
 Object = dict[str, Any]
@@ -193,6 +194,9 @@ LABELS_KEPT = frozenset({"Deployment"})
 # Kinds of which an update of the status changes nothing else of the metadata.
 METADATA_KEPT = frozenset({"APIService", "CustomResourceDefinition", "FlowSchema", "PriorityLevelConfiguration"})
 
+# Subresources that bring something new, which has defaults.
+COMPLETED = frozenset({("Pod", "ephemeralcontainers"), ("Service", "status")})
+
 
 def prepare_update(kind: Kind, obj: Object, old: Object, subresource: str = "") -> None:
     meta, before = obj.setdefault("metadata", {}), old["metadata"]
@@ -204,6 +208,8 @@ def prepare_update(kind: Kind, obj: Object, old: Object, subresource: str = "") 
             meta[name] = before[name]
         else:
             meta.pop(name, None)
+    if (kind.kind, subresource) in COMPLETED:
+        apply_defaults(kind, obj)
     KEEP.get(subresource, _keep_rest)(kind, obj, old)
     if finish := ON_UPDATE.get((kind.kind, subresource)):
         finish(obj, old)

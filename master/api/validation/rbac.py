@@ -91,4 +91,5 @@ def binding_update(obj: Object, old: Object, out: Problems) -> None:
     check = role_binding if obj.get("kind") == "RoleBinding" else cluster_role_binding
     check(obj, out)
     if obj.get("roleRef") != old.get("roleRef"):
-        out.invalid(ROOT / "roleRef", obj.get("roleRef"), "cannot change roleRef")
+        shown = {name[0].upper() + name[1:]: value for name, value in sorted((obj.get("roleRef") or {}).items())}
+        out.invalid(ROOT / "roleRef", shown, "cannot change roleRef")
