@@ -1,0 +1,70 @@
+"""All controllers over one client: built by a table, started when what they read is in.
+
+`run` holds no lock of its own: with several masters, a Lease decides who calls it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from kube import pki
+from kube.client import Client
+from kube.config import MasterConfig
+from kube.layout import Layout
+from master.controllers import (
+    aggregation,
+    bootstraptokens,
+    deployments,
+    endpointing,
+    evictions,
+    garbage,
+    ipam,
+    namespaces,
+    nodelife,
+    podgc,
+    replicating,
+    serviceaccounts,
+    signing,
+)
+from master.controllers.context import Context
+from master.controllers.loop import Loop
+
+log = logging.getLogger(__name__)
+
+CONTROLLERS: tuple[Callable[[Context], Loop], ...] = (
+    namespaces.build,
+    serviceaccounts.build_accounts,
+    serviceaccounts.build_root_ca,
+    deployments.build,
+    replicating.build_replica_sets,
+    replicating.build_replication_controllers,
+    endpointing.build,
+    nodelife.build,
+    evictions.build,
+    ipam.build,
+    podgc.build,
+    signing.build,
+    aggregation.build,
+    bootstraptokens.build,
+    garbage.build,
+)
+"""Garbage collection comes last: it reads the metadata of what the others keep whole."""
+
+
+async def run(client: Client, config: MasterConfig, layout: Layout | None = None) -> None:
+    """Keep the cluster as it was asked to be, until cancelled; `layout` says where the authority lies, for signing."""
+    authority = pki.read_pair(layout, "ca") if layout is not None else None
+    root_ca = authority.certificate.decode() if authority is not None else ""
+    await run_all(Context(client, config, authority, root_ca))
+
+
+async def run_all(context: Context) -> None:
+    loops = [build(context) for build in CONTROLLERS]
+    async with asyncio.TaskGroup() as group:
+        context.start(group)
+        await context.synced()
+        log.info("controllers ready count=%d", len(loops))
+        for loop in loops:
+            group.create_task(loop.run())
