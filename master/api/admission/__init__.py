@@ -1,0 +1,48 @@
+"""Admission: what a write must satisfy beyond its shape, and what it is completed with.  One file a plugin.
+
+Belongs here: plugins of upstream's names that look at the object written and at the cluster around it.
+Does not: what needs no cluster (defaults, validation), and who may ask at all (authz).
+
+`chain` is the order in which they run; all `mutate` come before all `validate`.
+"""
+
+from __future__ import annotations
+
+from master.api.admission.certificates import Certificates
+from master.api.admission.default_tolerations import DefaultTolerations
+from master.api.admission.limit_ranger import LimitRanger
+from master.api.admission.namespace_lifecycle import NamespaceLifecycle
+from master.api.admission.node_restriction import NodeRestriction
+from master.api.admission.node_taint import NodeTaint
+from master.api.admission.plugin import admit
+from master.api.admission.priority import Priority
+from master.api.admission.rbac_escalation import RbacEscalation
+from master.api.admission.runtime_class import RuntimeClass
+from master.api.admission.service_account import ServiceAccounts
+from master.api.admission.storage_class import DefaultStorageClass
+from master.api.allocation import ServiceAllocation
+from master.api.authz import Authorization
+from master.api.contract import Admission
+from master.api.sources import Fresh
+
+__all__ = ["admit", "chain"]
+
+
+def chain(
+    reader: Fresh, access: Authorization, allocation: ServiceAllocation, toleration_seconds: int = 300
+) -> tuple[Admission, ...]:
+    """Every plugin, in order.  Allocation comes last: a number is given only when nothing else is left to refuse."""
+    return (
+        NamespaceLifecycle(reader),
+        LimitRanger(reader),
+        ServiceAccounts(reader),
+        NodeRestriction(reader),
+        NodeTaint(),
+        Priority(reader),
+        DefaultTolerations(toleration_seconds),
+        DefaultStorageClass(reader),
+        RuntimeClass(reader),
+        Certificates(access),
+        RbacEscalation(access),
+        allocation,
+    )

@@ -1,0 +1,65 @@
+"""Certificates: who approves or signs a request needs the right on its signer, and nobody asks to be a master.
+
+CertificateApproval, CertificateSigning and CertificateSubjectRestriction of upstream, in one table.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from kube.certificates import read_csr
+from kube.kinds import kind_of
+from master.api.admission.plugin import Plugin, refusal
+from master.api.authz.rbac import MASTERS
+from master.api.contract import Attributes, Authorizer, Object, RequestInfo
+
+GROUP = "certificates.k8s.io"
+REQUEST = kind_of({"apiVersion": f"{GROUP}/v1", "kind": "CertificateSigningRequest"})
+CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client"
+VERBS = {"approval": "approve", "status": "sign"}
+
+
+class Certificates(Plugin):
+    name = "Certificates"
+
+    def __init__(self, authorizer: Authorizer) -> None:
+        self._authorizer = authorizer
+
+    async def validate(self, attributes: Attributes) -> None:
+        new = attributes.object
+        if attributes.kind is not REQUEST or new is None:
+            return
+        if attributes.operation == "CREATE":
+            _check_subject(attributes, new)
+        elif attributes.subresource in VERBS and _needs_right(attributes):
+            self._check_signer(attributes, VERBS[attributes.subresource], (attributes.old or new)["spec"]["signerName"])
+
+    def _check_signer(self, attributes: Attributes, verb: str, signer: str) -> None:
+        domain = signer.partition("/")[0]
+        for name in (signer, f"{domain}/*"):
+            asked = RequestInfo(verb, "", True, GROUP, "*", "signers", "", "", name)
+            if self._authorizer.authorize(attributes.user, asked).allowed:
+                return
+        raise refusal(attributes, f'user not permitted to {verb} requests with signerName "{signer}"')
+
+
+def _needs_right(attributes: Attributes) -> bool:
+    """Approving always; of the status only its certificate is the signer's."""
+    if attributes.subresource == "approval":
+        return True
+    new, old = (attributes.object or {}).get("status") or {}, (attributes.old or {}).get("status") or {}
+    return new.get("certificate") != old.get("certificate")
+
+
+def _check_subject(attributes: Attributes, new: Object) -> None:
+    spec = new.get("spec") or {}
+    if spec.get("signerName") != CLIENT_SIGNER:
+        return
+    try:
+        subject = read_csr(base64.b64decode(spec.get("request", "")))
+    except (ValueError, binascii.Error):
+        return  # Validation has the words for it.
+    if MASTERS in subject.organizations:
+        said = f"use of {CLIENT_SIGNER} signer with {MASTERS} group is not allowed"
+        raise refusal(attributes, said)
