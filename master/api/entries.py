@@ -44,6 +44,9 @@ class Shape:
         return value if value.startswith(self.head) else self.encode(orjson.loads(value))
 
     def full(self, data: bytes, revision: int) -> bytes:
+        """With its revision; an object that was never stored (a dry run's) has none."""
+        if not revision:
+            return data
         return b'%b"resourceVersion":"%d",%b' % (self.head, revision, data[len(self.head) :])
 
     def item(self, data: bytes, revision: int) -> bytes:
@@ -100,5 +103,6 @@ class Entry:
     def decode(self) -> Object:
         """A fresh object with its resourceVersion; the caller may change it."""
         obj: Object = orjson.loads(self.data)
-        obj["metadata"]["resourceVersion"] = str(self.revision)
+        if self.revision:
+            obj["metadata"]["resourceVersion"] = str(self.revision)
         return obj

@@ -3,7 +3,7 @@
 Contract: every write is one transaction that compares the key's revision; a lost race is repeated on the newer object,
 unless the client said which version it meant (409).  Reads come from the watch cache, as fresh as the store.
 
-The way of a write: placed, defaults, admission mutates, strategy prepares, field managers, validation, admission
+The way of a write: placed, defaults, field managers, admission mutates, strategy prepares, validation, admission
 validates, stored.  The object answered is the bytes stored, never encoded twice.
 """
 
@@ -80,13 +80,13 @@ class Registry:
 
     async def _prepare_create(self, kind: Kind, namespace: str, obj: Object, writing: Writing) -> None:
         apply_defaults(kind, obj)
-        attributes = self._attributes("CREATE", kind, "", namespace, obj, None, writing)
-        await self._mutate(attributes)
         now = times.now()
-        metadata.begin(obj, now)
-        strategies.prepare_create(kind, obj)
         if not writing.applying:
             track_update(kind, None, obj, writing.manager, "", now)
+        attributes = self._attributes("CREATE", kind, "", namespace, obj, None, writing)
+        await self._mutate(attributes)
+        metadata.begin(obj, now)
+        strategies.prepare_create(kind, obj)
         _refuse(kind, obj["metadata"].get("name", ""), validate_create(kind, obj))
         attributes.name = obj["metadata"]["name"]
         await self._validate(attributes)
@@ -134,13 +134,13 @@ class Registry:
         self, kind: Kind, namespace: str, new: Object, old: Object, writing: Writing, subresource: str
     ) -> None:
         metadata.carry_over(kind, new, old)
-        if not subresource:
+        if subresource != "status":
             apply_defaults(kind, new)
+        if not writing.applying:
+            track_update(kind, old, new, writing.manager, subresource, times.now())
         attributes = self._attributes("UPDATE", kind, subresource, namespace, new, old, writing)
         await self._mutate(attributes)
         strategies.prepare_update(kind, new, old, subresource)
-        if not writing.applying:
-            track_update(kind, old, new, writing.manager, subresource, times.now())
         _refuse(kind, old["metadata"]["name"], validate_update(kind, new, old, subresource))
         await self._validate(attributes)
 

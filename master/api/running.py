@@ -13,11 +13,14 @@ import psutil
 from kube.config import MasterConfig
 from kube.layout import Layout
 from kube.pki import Names, ensure_master_pki
-from master.api import authn, authz
+from master.api import admission, allocation, authn, authz
 from master.api.bootstrap import ensure_defaults, publish_masters
 from master.api.building import Parts, Server, open_server
 from master.api.cache import Cache
 from master.api.reviewing import creators, token_ways
+from master.api.sealing import Sealing
+from master.api.sealing import build as build_sealing
+from master.api.sealing import Sealing
 from master.api.server import Listener, server_tls
 from master.api.streaming import Nodes
 from master.store.contract import Store
@@ -58,7 +61,8 @@ async def open_api(layout: Layout, config: MasterConfig) -> ApiRole:
     ensure_master_pki(layout, names_of(config))
     store = open_store(layout, config)
     try:
-        server = await open_server(store, lambda cache: parts(layout, config, cache))
+        sealing = build_sealing(layout)
+        server = await open_server(store, lambda cache: parts(layout, config, cache, sealing), sealing.open)
         await make_first_objects(layout, config, server)
         listener = Listener(server.api.handle, config.api.bind, config.api.port, tls_of(layout))
         await listener.start()
@@ -96,14 +100,17 @@ def tls_of(layout: Layout) -> ssl.SSLContext:
     return server_tls(layout.pki / "apiserver.crt", layout.pki / "apiserver.key", layout.pki / "ca.crt")
 
 
-def parts(layout: Layout, config: MasterConfig, cache: Cache) -> Parts:
+def parts(layout: Layout, config: MasterConfig, cache: Cache, sealing: Sealing) -> Parts:
     """Who is trusted and what is admitted, by the settings and the objects in the cache."""
     authentication = authn.build(layout, cache, config.api.token_file)
     authorization = authz.build(cache)
-    cache.reloaded.append(authorization.reload)
+    numbers = allocation.build(cache, config.cluster.service_cidr, config.cluster.node_ports)
+    cache.reloaded += [authorization.reload, lambda: numbers.load(cache)]
     return Parts(
         authentication,
         authorization,
+        admission.chain(cache, authorization, numbers, config.controllers.eviction_seconds),
+        sealing.seal,
         creators=creators(authentication, authorization),
         ways={**token_ways(authentication.issuer), **Nodes(cache, agent_tls(layout)).ways()},
         address=f"{advertised(config)[0]}:{config.api.port}",

@@ -10,7 +10,7 @@ import orjson
 from aiohttp import web
 
 from kube import times
-from kube.apply import server_side_apply
+from kube.apply import parse_applied, server_side_apply
 from kube.decoding import DELETE_OPTIONS, decode, recode
 from kube.errors import ApiError, Cause, invalid
 from kube.patches import apply_patch
@@ -18,7 +18,7 @@ from master.api import views
 from master.api.calls import Call, success
 from master.api.contract import Object
 from master.api.lists import Lists
-from master.api.media import YAML, patch_type
+from master.api.media import patch_type
 from master.api.metadata import place
 from master.api.options import Deletion, Writing, read_deletion, read_listing
 from master.api.registry import Change as Changing
@@ -115,18 +115,19 @@ def patching(call: Call, writing: Writing, body: bytes, media: str) -> Changing:
 
 
 def applying(call: Call, writing: Writing, body: bytes) -> tuple[Writing, Changing]:
-    """A server-side apply: the words' own three-way merge by field managers."""
+    """A server-side apply: what the manager wants is merged with what others own."""
     if not call.query.get("fieldManager"):
         cause = Cause("FieldValueRequired", "Required value: is required for apply patch", "fieldManager")
         raise invalid("PatchOptions", "", [cause], "meta.k8s.io")
-    wanted, warnings = decode(body, YAML, call.kind, writing.field_validation)
-    for warning in warnings:
-        call.warn(warning)
+    wanted = parse_applied(body, call.kind)
     version, now = call.version, times.now()
 
     def change(live: Object | None) -> Object:
         present = version.present(live) if live is not None else None
-        return version.to_stored(server_side_apply(call.kind, present, wanted, writing.manager, writing.force, now))
+        merged = server_side_apply(
+            call.kind, present, wanted, writing.manager, writing.force, now, call.info.subresource
+        )
+        return version.to_stored(recode(merged, call.kind, writing.field_validation)[0])
 
     return replace(writing, applying=True), change
 

@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from kube import kinds
+from master.api import admission, allocation, authz
 from master.api.building import Parts, open_server
 from master.api.contract import Decision, UserInfo
 from master.api.server import Listener
@@ -106,11 +107,17 @@ class Served:
             yield Stream(response)
 
 
+def parts(cache, caller, authorizer):
+    numbers = allocation.build(cache, "10.96.0.0/16", "30000-32767")
+    plugins = admission.chain(cache, authz.build(cache), numbers)
+    return Parts(caller, authorizer or Everything(), plugins)
+
+
 @asynccontextmanager
 async def serve(authorizer=None):
     store = MemoryStore()
     caller = Whoever()
-    server = await open_server(store, lambda cache: Parts(caller, authorizer or Everything()))
+    server = await open_server(store, lambda cache: parts(cache, caller, authorizer))
     listener = Listener(server.api.handle, "127.0.0.1", 0)
     await listener.start()
     try:

@@ -101,8 +101,43 @@ async def test_discovery(api, recording, differences, capsys):
 async def test_sequences(api, recording, differences, capsys, name):
     for namespace in ("default", "svc"):
         await api.namespace(namespace)
-    found = await differences(api, name)
+        await api.create(f"/api/v1/namespaces/{namespace}/serviceaccounts", named("ServiceAccount", "default"))
+    found = {}
+    for row in recording(name):
+        await UNRECORDED.get((name, row["name"]), nothing)(api)
+        found |= await differences(api, name, [row])
     judge(name, found, len(recording(name)), capsys)
+
+
+# What happened between recorded rows.
+
+
+async def nothing(_api):
+    """Most rows follow the one before."""
+
+
+async def run_and_protect(api):
+    """The pod runs, and a budget forbids its eviction."""
+    path = "/api/v1/namespaces/svc/pods/p/status"
+    status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    code, answer, _ = await api.ask("PATCH", path, {"status": status}, "application/strategic-merge-patch+json")
+    assert code == 200, answer
+    budgets = "/apis/policy/v1/namespaces/svc/poddisruptionbudgets"
+    spec = {"minAvailable": 1, "selector": {"matchLabels": {"a": "b"}}}
+    budget = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "b"}, "spec": spec}
+    await api.create(budgets, budget)
+    counted = {"observedGeneration": 1, "desiredHealthy": 1, "currentHealthy": 1, "disruptionsAllowed": 0}
+    counted |= {"expectedPods": 1}
+    await api.ask("PATCH", f"{budgets}/b/status", {"status": counted}, "application/merge-patch+json")
+
+
+async def another_pod(api):
+    spec = {"containers": [{"name": "c", "image": "registry.local/app:1"}], "schedulerName": "none"}
+    meta = {"name": "q", "labels": {"a": "b"}}
+    await api.create("/api/v1/namespaces/svc/pods", {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
+
+
+UNRECORDED = {("services", "evict refused"): run_and_protect, ("services", "delete unscheduled"): another_pod}
 
 
 async def test_watches(api, recording, difference, capsys):
@@ -145,6 +180,10 @@ async def seven_writes(api, path):
     for name in ("one", "before"):
         await api.ask("DELETE", f"{path}/{name}")
     await asyncio.sleep(0)
+
+
+def named(kind, name):
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}}
 
 
 def config_map(name, labels=None):
