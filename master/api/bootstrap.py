@@ -166,8 +166,11 @@ def authentication_config(ca: str) -> Object:
 
 
 async def publish_masters(objects: Objects, addresses: Iterable[str], port: int) -> None:
-    """Brings Endpoints and EndpointSlice of `default/kubernetes` to these masters; a second run writes nothing."""
-    found = sorted(set(addresses))
+    """Brings Endpoints and EndpointSlice of `default/kubernetes` to these masters; a second run writes nothing.
+
+    A loopback address is nobody's endpoint and is left out.
+    """
+    found = sorted({address for address in addresses if not ipaddress.ip_address(address).is_loopback})
     for kind, wanted in ((ENDPOINTS, endpoints(found, port)), (ENDPOINT_SLICE, endpoint_slice(found, port))):
         if not await create_if_missing(objects, wanted):
             await objects.update(kind, "default", "kubernetes", _replaced(wanted))
