@@ -58,7 +58,9 @@ def track_update(
         managers.drop(_ownable(lost, kind, subresource))
     if gained:
         managers.take_from_others(gained, None)
-        managers.give(Manager(manager, UPDATE, kind.api_version, subresource), gained, now)
+        # A write through scale carries no time, in the reference too.
+        time = "" if subresource == "scale" else now
+        managers.give(Manager(manager, UPDATE, kind.api_version, subresource), gained, time)
         owners.cap(managers)
     owners.write(new, managers)
 
