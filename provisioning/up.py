@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from provisioning.local.raising import Outcome, Wanted
+    from provisioning.local.contract import Outcome, Wanted
     from provisioning.local.reporting import Steps
 
 MIB = 1 << 20
@@ -48,7 +48,7 @@ def up(
 ) -> None:
     """Raise a cluster on this machine; run again, it finds what is there and changes nothing."""
     from kube.layout import Layout
-    from provisioning.local.raising import Wanted
+    from provisioning.local.contract import Wanted
     from provisioning.local.reporting import Steps
     from provisioning.virtual.records import Size
 

@@ -7,65 +7,40 @@ taken up where it stopped.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
-
-import aiohttp
 
 from kube import config as settings
 from kube.client import Client
 from kube.config import MasterConfig
-from kube.errors import ApiError
 from kube.kinds import kind_of
 from kube.layout import Layout
-from provisioning.images.archives import build_archive
-from provisioning.images.catalogue import images
 from provisioning.images.loading import load_archive
 from provisioning.join import Cluster, Wishes, join_all_proven, join_over
 from provisioning.local import preflight, sample
+from provisioning.local.contract import Outcome, Wanted
+from provisioning.local.parts import (
+    archive_path,
+    hold,
+    link_kubeconfig,
+    make_images,
+    make_programs,
+    raise_master,
+    raise_nodes,
+)
 from provisioning.local.reporting import Steps, Trouble
-from provisioning.local.supervised import Keeper, keeper_of, settings_file
+from provisioning.local.supervised import keeper_of, settings_file
 from provisioning.transport import LocalLink
-from provisioning.virtual.network import Network, ensure_network, kept_network
-from provisioning.virtual.nodes import VirtualNode, all_nodes
-from provisioning.virtual.prepared import prepared
-from provisioning.virtual.records import Size
+from provisioning.virtual.network import Network, ensure_network, kept_network, link_exists
+from provisioning.virtual.nodes import VirtualNode
 
 NODE = kind_of({"apiVersion": "v1", "kind": "Node"})
 POD = kind_of({"apiVersion": "v1", "kind": "Pod"})
-MASTER_SECONDS, SAMPLE_SECONDS, ANSWER_SECONDS = 30.0, 60.0, 30.0
+SAMPLE_SECONDS, ANSWER_SECONDS = 60.0, 30.0
 REPLICAS_A_NODE = 2
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
-LINK_FAILURES = (aiohttp.ClientError, OSError, TimeoutError)
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What `master up` was asked for."""
-
-    layout: Layout
-    virtual_nodes: int = 0
-    size: Size = field(default_factory=Size)
-    subnet: str = ""
-    this_machine: bool = False
-    taints: tuple[str, ...] = ()
-    """Of this machine, when it becomes a node."""
-    sample: bool = True
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What is there at the end."""
-
-    kubeconfig: Path
-    nodes: list[dict[str, Any]] = field(default_factory=list)
-    pods: list[dict[str, Any]] = field(default_factory=list)
-    address: str = ""
-    answers: dict[str, str] = field(default_factory=dict)
 
 
 async def raise_cluster(wanted: Wanted, steps: Steps) -> Outcome:
@@ -104,23 +79,29 @@ def look(wanted: Wanted, steps: Steps) -> None:
 async def ready_ground(wanted: Wanted, steps: Steps) -> Network | None:
     """The bridge, and settings that tell nodes to reach the master there."""
     path = settings_file(wanted.layout)
-    before = settings.read_master(path)
+    before, old = settings.read_master(path), kept_network(wanted.layout)
     network = None
     with steps.step("bridge and settings") as step:
         present = path.read_bytes() if path.exists() else b""
+        there = not wanted.virtual_nodes or (old is not None and link_exists(old.bridge))
         if wanted.virtual_nodes:
             ranges = (before.cluster.pod_cidr, before.cluster.service_cidr)
             network = await asyncio.to_thread(ensure_network, wanted.layout, wanted.subnet, ranges)
-        settings.write(advertised(before, network), path)
-        step.done(path.read_bytes() != present, f"{network.bridge} {network.subnet}" if network else "")
+        settings.write(advertised(before, network, old), path)
+        note = f"{network.bridge} {network.subnet}" if network else ""
+        step.done(not there or path.read_bytes() != present, note)
     return network
 
 
-def advertised(config: MasterConfig, network: Network | None) -> MasterConfig:
-    """The settings with the bridge's address among those that nodes reach the master by."""
-    if network is None or network.gateway in config.api.advertise:
+def advertised(config: MasterConfig, network: Network | None, old: Network | None = None) -> MasterConfig:
+    """The settings with the bridge's address, and not its former one, among those that nodes reach the master by."""
+    if network is None:
         return config
-    return replace(config, api=replace(config.api, advertise=(*config.api.advertise, network.gateway)))
+    others = (address for address in config.api.advertise if old is None or address != old.gateway)
+    addresses = tuple(dict.fromkeys((*others, network.gateway)))
+    return (
+        config if addresses == config.api.advertise else replace(config, api=replace(config.api, advertise=addresses))
+    )
 
 
 async def raise_parts(wanted: Wanted, network: Network | None, steps: Steps) -> list[VirtualNode]:
@@ -130,63 +111,10 @@ async def raise_parts(wanted: Wanted, network: Network | None, steps: Steps) -> 
             parts.create_task(raise_master(wanted.layout, steps))
             nodes = parts.create_task(asyncio.to_thread(raise_nodes, wanted, network, steps))
             parts.create_task(asyncio.to_thread(make_images, wanted.layout, steps))
+            parts.create_task(asyncio.to_thread(make_programs, wanted.layout, steps))
     except ExceptionGroup as group:
         raise group.exceptions[0] from group
     return nodes.result()
-
-
-async def raise_master(layout: Layout, steps: Steps) -> None:
-    """The master, supervised, until its API says that it is ready."""
-    with steps.step("master") as step:
-        keeper = keeper_of(layout)
-        changed = await asyncio.to_thread(keeper.ensure)
-        otherwise = f"the master does not become ready: see {keeper.log}"
-        await hold(lambda: answers_ready(layout, keeper), MASTER_SECONDS, otherwise)
-        step.done(changed, "ready" if changed else "")
-
-
-async def answers_ready(layout: Layout, keeper: Keeper) -> bool:
-    """Whether /readyz says ok; Trouble when the master ends as often as it is started."""
-    keeper.refuse_crashing()
-    if not layout.admin_conf.exists():
-        return False
-    try:
-        async with Client.from_kubeconfig(layout.admin_conf) as client:
-            await client.raw("GET", "/readyz")
-    except (ApiError, *LINK_FAILURES):
-        return False
-    return True
-
-
-def raise_nodes(wanted: Wanted, network: Network | None, steps: Steps) -> list[VirtualNode]:
-    """The virtual nodes, running: those asked for, and those that the cluster has already."""
-    if network is None:
-        return []
-    with steps.step("virtual nodes") as step:
-        names = {f"node-{number}" for number in range(1, wanted.virtual_nodes + 1)}
-        names |= {node.record.name for node in all_nodes(wanted.layout)}
-        nodes = [VirtualNode.create(wanted.layout, network, prepared(name, wanted.size)) for name in sorted(names)]
-        started = [node.record.name for node in nodes if node.start()]
-        step.done(bool(started), ", ".join(f"{node.record.name} {node.record.address}" for node in nodes))
-    return nodes
-
-
-def archive_path(layout: Layout) -> Path:
-    return layout.state / "images/wherry.tar"
-
-
-def make_images(layout: Layout, steps: Steps) -> None:
-    """The archive of our own images."""
-    path = archive_path(layout)
-    with steps.step("images") as step:
-        if path.exists():
-            return
-        content = build_archive(images())
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".new")
-        draft.write_bytes(content)
-        draft.replace(path)
-        step.done(True, f"{len(content) >> 10} KiB")
 
 
 async def join_nodes(wanted: Wanted, client: Client, nodes: Sequence[VirtualNode], steps: Steps) -> None:
@@ -242,24 +170,3 @@ async def raise_sample(client: Client, listeners: dict[str, sample.Run], steps: 
 
         await hold(heard, ANSWER_SECONDS, f"no answer at {outcome.address}: master doctor")
         step.note = f"http://{outcome.address}"
-
-
-def link_kubeconfig(layout: Layout) -> Path:
-    """`kubeconfig` at the top of the root, the admin's."""
-    path = layout.root / "kubeconfig"
-    target = layout.admin_conf.relative_to(layout.root)
-    if not (path.is_symlink() and path.readlink() == target):
-        path.unlink(missing_ok=True)
-        path.symlink_to(target)
-    return path
-
-
-async def hold(holds: Callable[[], Awaitable[bool]], seconds: float, otherwise: str) -> None:
-    """Wait for a condition of the cluster; Trouble says what did not come."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            while True:
-                if await holds():
-                    return
-                await asyncio.sleep(0.1)
-    raise Trouble(otherwise)

@@ -14,8 +14,9 @@ from kube.config import ApiSection, MasterConfig
 from kube.layout import Layout
 from provisioning.down import down
 from provisioning.local import sample, supervised
+from provisioning.local.parts import archive_path, link_kubeconfig
 from provisioning.local.preflight import PROGRAMS, Facts, check, is_taken, overlapping, troubles
-from provisioning.local.raising import advertised, archive_path, image_names, link_kubeconfig
+from provisioning.local.raising import advertised, image_names
 from provisioning.local.reporting import Steps, Trouble
 from provisioning.up import node_row, pod_row, up
 from provisioning.virtual.network import Network
@@ -73,6 +74,8 @@ def test_the_bridge_is_advertised_once() -> None:
     assert config.api.advertise == ("192.0.2.1", "10.99.3.1")
     assert advertised(config, network) is config
     assert advertised(config, None) is config
+    moved = advertised(config, Network("wh-x", "10.99.4.0/24"), network)
+    assert moved.api.advertise == ("192.0.2.1", "10.99.4.1")
 
 
 def test_a_step_is_timed_and_told() -> None:
