@@ -14,7 +14,7 @@ from kube.kinds import BUILT_IN, Kind
 from master.api.cache import Cache
 from master.api.contract import Admission, Authenticator, Authorizer
 from master.api.discovery import Discovery
-from master.api.handling import Api, Creator, kinds_finder
+from master.api.handling import Api, Creator, Document, kinds_finder
 from master.api.health import Health, Metrics, version
 from master.api.lists import Lists
 from master.api.registry import Registry
@@ -36,6 +36,8 @@ class Parts:
     creators: Mapping[tuple[str, str], Creator] = field(default_factory=dict)
     ways: Mapping[tuple[str, str, str], Verb] = field(default_factory=dict)
     """Further subresources: (group, plural, name) → what serves them."""
+    documents: Mapping[str, Document] = field(default_factory=dict)
+    """Further paths outside the resources."""
     address: str = "127.0.0.1:6443"
 
 
@@ -88,6 +90,7 @@ def build(store: Store, cache: Cache, given: Parts, kinds: Sequence[Kind] = BUIL
     api.creators.update(given.creators)
     api.ways.update(given.ways)
     server = Server(store, cache, registry, api, watches)
+    api.documents.update(given.documents)
     _documents(api, server, Discovery(kinds, given.address))
     return server
 
@@ -100,7 +103,8 @@ def _documents(api: Api, server: Server, discovery: Discovery) -> None:
         api.documents[path] = api.documents[f"{path}/*"] = health.serve
     for path in ("/api", "/apis"):
         api.documents[path] = api.documents[f"{path}/*"] = discovery.serve
-    api.documents |= {"/version": version, "/metrics": metrics.serve}
+    api.documents |= {"/version": version, "/metrics": metrics.serve, "/": discovery.root, "": discovery.root}
+    discovery.others += [path for path in api.documents if path.strip("/") and "*" not in path]
 
 
 def _asked(store: Store) -> str:

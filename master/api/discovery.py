@@ -27,6 +27,7 @@ class Discovery:
     def __init__(self, kinds: Iterable[Kind], address: str = "127.0.0.1:6443") -> None:
         self.kinds = list(kinds)
         self.address = address
+        self.others: list[str] = []
         self._made: dict[str, bytes] = {}
 
     def add(self, kinds: Iterable[Kind]) -> None:
@@ -49,6 +50,13 @@ class Discovery:
             body = self._body(path + " aggregated", lambda: aggregated(self._of(path), path == "/api"))
             return _tagged(request, body, AGGREGATED)
         return _tagged(request, self._body(path, lambda: self._document(path)), "application/json")
+
+    async def root(self, _request: web.BaseRequest, _query: Query) -> web.StreamResponse:
+        """`/`: every path that can be asked."""
+        groups = [f"/apis/{group}" for group in self.groups()]
+        versions = [f"/apis/{group}/{version}" for group, found in self.groups().items() for version in found]
+        paths = sorted({"/api", "/api/v1", "/apis", "/apis/", *groups, *versions, *self.others})
+        return respond(orjson.dumps({"paths": paths}))
 
     def _of(self, root: str) -> list[Kind]:
         return [kind for kind in self.kinds if (kind.group == "") == (root == "/api")]

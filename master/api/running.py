@@ -13,14 +13,13 @@ import psutil
 from kube.config import MasterConfig
 from kube.layout import Layout
 from kube.pki import Names, ensure_master_pki
-from master.api import admission, allocation, authn, authz
+from master.api import admission, allocation, authn, authz, openid
 from master.api.bootstrap import ensure_defaults, publish_masters
 from master.api.building import Parts, Server, open_server
 from master.api.cache import Cache
 from master.api.reviewing import creators, token_ways
 from master.api.sealing import Sealing
 from master.api.sealing import build as build_sealing
-from master.api.sealing import Sealing
 from master.api.server import Listener, server_tls
 from master.api.streaming import Nodes
 from master.store.contract import Store
@@ -106,6 +105,7 @@ def parts(layout: Layout, config: MasterConfig, cache: Cache, sealing: Sealing) 
     authorization = authz.build(cache)
     numbers = allocation.build(cache, config.cluster.service_cidr, config.cluster.node_ports)
     cache.reloaded += [authorization.reload, lambda: numbers.load(cache)]
+    address = f"{advertised(config)[0]}:{config.api.port}"
     return Parts(
         authentication,
         authorization,
@@ -113,7 +113,8 @@ def parts(layout: Layout, config: MasterConfig, cache: Cache, sealing: Sealing) 
         sealing.seal,
         creators=creators(authentication, authorization),
         ways={**token_ways(authentication.issuer), **Nodes(cache, agent_tls(layout)).ways()},
-        address=f"{advertised(config)[0]}:{config.api.port}",
+        documents=openid.documents(authentication.issuer, address),
+        address=address,
     )
 
 
