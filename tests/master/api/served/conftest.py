@@ -20,8 +20,8 @@ from master.store.memory import MemoryStore
 
 FACTS = Path(__file__).parents[3] / "facts"
 ADMIN = UserInfo("admin", ("system:masters", "system:authenticated"))
-PRESENT = 5.0
-"""Seconds an event may take to come."""
+UNRECORDED_PLUGINS = ("ServiceAccount",)
+"""Admission that was off when the answers were recorded."""
 
 
 class Whoever:
@@ -110,7 +110,8 @@ class Served:
 def parts(cache, caller, authorizer):
     numbers = allocation.build(cache, "10.96.0.0/16", "30000-32767")
     plugins = admission.chain(cache, authz.build(cache), numbers)
-    return Parts(caller, authorizer or Everything(), plugins)
+    served = [plugin for plugin in plugins if plugin.name not in UNRECORDED_PLUGINS]
+    return Parts(caller, authorizer or Everything(), served)
 
 
 @asynccontextmanager
@@ -190,7 +191,23 @@ def row_difference(row, status, answer, _headers):
         return f"status {status}, expected {row['status']}: {json.dumps(answer)[:300]}"
     if isinstance(expected, dict) and expected.get("kind") == "Status" and expected.get("status") == "Failure":
         return first_difference(without_wording(expected), without_wording(answer))
-    return first_difference(expected, answer)
+    return first_difference(in_order(expected), in_order(answer))
+
+
+def in_order(answer):
+    """Managers in one order, without times: within a second nobody knows who was first."""
+    if isinstance(answer, dict):
+        for name, value in answer.items():
+            if name == "managedFields" and isinstance(value, list):
+                value.sort(key=lambda entry: [entry.get(key, "") for key in ("manager", "operation", "subresource")])
+                for entry in value:
+                    entry.pop("time", None)
+            else:
+                in_order(value)
+    elif isinstance(answer, list):
+        for value in answer:
+            in_order(value)
+    return answer
 
 
 @pytest.fixture(scope="session")

@@ -18,10 +18,18 @@ DIFFERENT: dict[str, dict[str, str]] = {
         "resourceVersion on create": "the reference answers 500",
         "bad watch version": "the reference answers 500",
     },
+    "apply": {"dep unknown field": "the reference answers 500"},
+    "discovery": {
+        "versions": "another address",
+        "root": "another set of documents",
+        "version": "another program",
+        "readyz verbose": "other checks",
+    },
     "patches": {
         "unknown directive": "the reference answers 500",
         "no merge key": "the reference answers 500",
     },
+    "services": dict.fromkeys(("ephemeral", "delete with grace", "delete now"), "whether a null time is owned"),
     "tables": {"DaemonSet 23": "the recorded object has an annotation that its recorded row has not"},
 }
 
@@ -119,8 +127,9 @@ async def nothing(_api):
 async def run_and_protect(api):
     """The pod runs, and a budget forbids its eviction."""
     path = "/api/v1/namespaces/svc/pods/p/status"
-    status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
-    code, answer, _ = await api.ask("PATCH", path, {"status": status}, "application/strategic-merge-patch+json")
+    ready = {"type": "Ready", "status": "True", "lastProbeTime": None, "lastTransitionTime": None}
+    status = {"phase": "Running", "conditions": [ready]}
+    code, answer, _ = await api.ask("PATCH", path, {"status": status}, "application/merge-patch+json")
     assert code == 200, answer
     budgets = "/apis/policy/v1/namespaces/svc/poddisruptionbudgets"
     spec = {"minAvailable": 1, "selector": {"matchLabels": {"a": "b"}}}

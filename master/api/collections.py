@@ -1,0 +1,80 @@
+"""One kind's objects in memory: in the store's order, with the window of past changes and the watchers."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Callable
+
+from kube.kinds import Kind
+from master.api.entries import Entry, Shape, shape_of
+from master.api.watchers import ADDED, DELETED, MODIFIED, Change, Watchers
+
+WINDOW = 2000
+"""Changes kept for each kind."""
+
+Listener = Callable[[Change], None]
+
+
+class Collection:
+    """One kind's objects, ordered as the store orders their keys: by `namespace/name` or `name`."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self.shape: Shape = shape_of(kind)
+        self.prefix = kind.storage_prefix().encode()
+        self.order: list[str] = []
+        self.entries: dict[str, Entry] = {}
+        self.changes: deque[Change] = deque()
+        self.floor = 0
+        self.newest = 0
+        self.watchers = Watchers(kind)
+        self.listeners: list[Listener] = []
+
+    def find(self, namespace: str, name: str) -> Entry | None:
+        return self.entries.get(f"{namespace}/{name}" if self.kind.namespaced else name)
+
+    def slice(self, namespace: str = "", start: str = "") -> list[Entry]:
+        """The entries of a namespace (empty: of all), from the key `start` on, in order."""
+        order, entries = self.order, self.entries
+        if not namespace or not self.kind.namespaced:
+            return [entries[key] for key in (order[bisect_left(order, start) :] if start else order)]
+        low = bisect_left(order, max(start, namespace + "/"))
+        high = bisect_left(order, namespace + "0")  # "0" follows "/"
+        return [entries[key] for key in order[low:high]]
+
+    def since(self, revision: int) -> list[Change] | None:
+        """The changes after `revision`, oldest first; None when some of them are forgotten."""
+        if revision < self.floor:
+            return None
+        newer: list[Change] = []
+        for change in reversed(self.changes):
+            if change.revision <= revision:
+                break
+            newer.append(change)
+        newer.reverse()
+        return newer
+
+    def unchanged_since(self, revision: int) -> bool:
+        return revision >= self.newest
+
+    def put(self, entry: Entry) -> Change:
+        key = entry.key
+        old = self.entries.get(key)
+        if old is None:
+            insort(self.order, key)
+        self.entries[key] = entry
+        return Change(MODIFIED if old else ADDED, entry, old)
+
+    def drop(self, key: str, revision: int) -> Change | None:
+        old = self.entries.pop(key, None)
+        if old is None:
+            return None
+        del self.order[bisect_left(self.order, key)]
+        return Change(DELETED, old.at(revision), old)
+
+    def remember(self, change: Change) -> None:
+        self.changes.append(change)
+        self.newest = change.revision
+        if len(self.changes) > WINDOW:
+            self.floor = self.changes.popleft().revision
