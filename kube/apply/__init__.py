@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 from kube import decoding, parsing
 from kube.apply import managers as owners
 from kube.apply import sets
@@ -22,7 +24,7 @@ from kube.apply.types import SchemaError, Struct
 from kube.errors import ApiError, Cause, bad_request, invalid
 from kube.kinds import Kind
 
-__all__ = ["parse_applied", "server_side_apply", "track_update"]
+__all__ = ["custom_type", "parse_applied", "server_side_apply", "track_update"]
 
 Object = dict[str, Any]
 BEFORE_FIRST_APPLY = "before-first-apply"
@@ -43,13 +45,13 @@ def track_update(
     manager: str,
     subresource: str,
     now: str,
-    structural: Object | None = None,
+    custom: Struct | None = None,
 ) -> None:
     """Gives `manager` the fields that differ from `old` (None at a create) and sets the managedFields of `new`.
 
-    `structural` is a custom resource's schema (openAPIV3Schema of its version).
+    `custom` is a custom resource's type, made once of its schema by `custom_type`.
     """
-    type_ = type_of(kind) if structural is None else custom_type(structural)
+    type_ = custom or type_of(kind)
     given = owners.read(new)
     managers = given if given.fields or owners.are_reset(new) else owners.read(old)
     gained, lost = type_.changes(baseline(kind) if old is None else old, new)
@@ -73,7 +75,7 @@ def server_side_apply(
     force: bool,
     now: str,
     subresource: str = "",
-    structural: Object | None = None,
+    custom: Struct | None = None,
 ) -> Object:
     """The live object with the applied configuration merged in and what its manager gave up removed.
 
@@ -84,7 +86,7 @@ def server_side_apply(
         raise invalid("PatchOptions", "", [cause], "meta.k8s.io")
     if (applied.get("metadata") or {}).get("managedFields") is not None:
         raise bad_request("metadata.managedFields must be nil")
-    type_ = type_of(kind) if structural is None else custom_type(structural)
+    type_ = custom or type_of(kind)
     configured = _ownable(_owned(type_, kind, applied), kind, subresource)
     managers = _known_managers(type_, kind, live)
     mine = Manager(manager, APPLY, kind.api_version, subresource)
@@ -99,7 +101,9 @@ def server_side_apply(
     if gained or lost:
         managers.times[mine] = now
     owners.write(merged, managers)
-    return merged  # type: ignore[no-any-return]  # a struct merges into a dict
+    # The caller may change what it gets: share nothing with the live object or the configuration.
+    copied: Object = orjson.loads(orjson.dumps(merged))
+    return copied
 
 
 def parse_applied(body: bytes, kind: Kind) -> Object:
