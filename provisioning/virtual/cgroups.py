@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from provisioning.virtual.locking import alone
 from provisioning.virtual.records import Size
 
 PERIOD = 100_000
@@ -64,8 +66,9 @@ def make_group(group: str, size: Size) -> None:
     """Make the node's cgroup everywhere, with its limits; what is there is set again."""
     for hierarchy in hierarchies():
         path = hierarchy.mount / group
-        path.mkdir(parents=True, exist_ok=True)
-        inherit(hierarchy, group)
+        with alone():
+            path.mkdir(parents=True, exist_ok=True)
+            inherit(hierarchy, group)
         for name, value in limits(hierarchy, size).items():
             if hierarchy.version == 1 or (path / name).exists():
                 (path / name).write_text(value)
@@ -111,19 +114,16 @@ def remove_group(group: str) -> None:
         below = [Path(folder) for folder, _, _ in os.walk(path, topdown=False)] if path.exists() else []
         for folder in below:
             persist(folder.rmdir)
-        for part in list(Path(group).parents)[:-1]:
-            if not remove_if_empty(hierarchy.mount / part):
-                break
+        with alone():
+            for part in list(Path(group).parents)[:-1]:
+                remove_if_empty(hierarchy.mount / part)
 
 
-def remove_if_empty(path: Path) -> bool:
-    try:
-        path.rmdir()
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    return True
+def remove_if_empty(path: Path) -> None:
+    """rmdir, unless other nodes or clusters are in it."""
+    with suppress(FileNotFoundError):
+        if not any(entry.is_dir() for entry in path.iterdir()):
+            persist(path.rmdir)
 
 
 def persist(remove: Callable[[], None]) -> None:

@@ -5,24 +5,21 @@ The host has the subnet's first address.  Multicast is flooded (no snooping), so
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import ipaddress
 import json
 import socket
 import subprocess
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from kube.layout import Layout
 from provisioning.virtual.firewall import close_bridge, open_bridge
+from provisioning.virtual.locking import alone
 from provisioning.virtual.records import Record, load, save, tag
 
 Subnet = ipaddress.IPv4Network
 IP = "/usr/sbin/ip"
-LOCK = Path("/run/lock/wherry-virtual")
 CHOICES = tuple(ipaddress.IPv4Network(f"10.99.{third}.0/24") for third in range(256))
 FIRST_NODE = 11
 
@@ -126,15 +123,6 @@ def remove_link(name: str) -> None:
     done = subprocess.run([IP, "link", "delete", name], capture_output=True, text=True, check=False)
     if done.returncode and link_exists(name):
         raise ValueError(f"ip: {done.stderr.strip()}")
-
-
-@contextmanager
-def alone() -> Iterator[None]:
-    """Only one at a time chooses a subnet on this machine."""
-    LOCK.parent.mkdir(parents=True, exist_ok=True)
-    with LOCK.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def kept_network(layout: Layout) -> Network | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -12,8 +11,7 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from kube.layout import Layout
 from provisioning.supervising.services import Service, render_service
 from provisioning.virtual.cgroups import doors, make_group, remove_group
 from provisioning.virtual.filling import files, fill, make_folder, make_key
+from provisioning.virtual.locking import held
 from provisioning.virtual.network import (
     Network,
     apply_batch,
@@ -188,17 +187,6 @@ class VirtualNode:
             remove_link(link)
         remove_group(self.group)
         self.places.process.unlink(missing_ok=True)
-
-
-@contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """One at a time works on what lies in a folder."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def all_nodes(layout: Layout) -> list[VirtualNode]:
