@@ -167,7 +167,7 @@ def _env_field(reference: Object, at: Path, out: Problems) -> None:
     check_field_reference(reference, at, out, ENV_FIELDS)
 
 
-KEY_OF = (required("name"), required("key", names.config_key))
+KEY_OF = (always("name", "", names.dns1123_subdomain), required("key", names.config_key))
 VALUE_SOURCES: dict[str, Rules] = {
     "fieldRef": (_env_field,),
     "resourceFieldRef": (resource_reference,),

@@ -84,11 +84,7 @@ def _slice_addresses(addresses: list[str], chosen: str, at: Path, out: Problems)
         out.required(at, "must contain at least 1 address")
     elif len(addresses) > MOST_ADDRESSES:
         out.too_many(at, len(addresses), MOST_ADDRESSES)
-    seen: set[str] = set()
     for index, address in enumerate(addresses):
-        if address in seen:
-            out.duplicate(at / index, address)
-        seen.add(address)
         for detail in _of_family(address, chosen):
             out.invalid(at / index, address, detail)
 

@@ -6,7 +6,7 @@ import re
 import zoneinfo
 
 from kube import names
-from master.api.validation.labels import check_labels, check_selector, matches
+from master.api.validation.labels import check_labels, check_selector, matches, well_formed
 from master.api.validation.pods import check_template
 from master.api.validation.problems import ROOT, Path, Problems
 from master.api.validation.rules import Object, at_least, check, one_of, pointer, pointer_of, required
@@ -34,9 +34,9 @@ COUNTS = (
 
 def job(obj: Object, out: Problems) -> None:
     spec = obj.get("spec") or {}
-    _pod_names(obj.get("metadata") or {}, spec, out)
     _owned(obj.get("metadata") or {}, spec, out)
     check_job_spec(spec, SPEC, out)
+    _pod_names(obj.get("metadata") or {}, spec, out)
 
 
 def _pod_names(meta: Object, spec: Object, out: Problems) -> None:
@@ -45,9 +45,9 @@ def _pod_names(meta: Object, spec: Object, out: Problems) -> None:
     if spec.get("completionMode") != "Indexed" or completions <= 0:
         return
     name = meta.get("name") or ""
-    for detail in names.dns1123_label(f"{name}-{completions - 1}")[:1]:
+    if names.dns1123_label(f"{name}-{completions - 1}"):
         said = f"will not able to create pod with invalid DNS label: {name}-{completions - 1}"
-        out.invalid(ROOT / "metadata" / "name", name, said if detail else "")
+        out.invalid(ROOT / "metadata" / "name", name, said)
 
 
 def _owned(meta: Object, spec: Object, out: Problems) -> None:
@@ -55,8 +55,8 @@ def _owned(meta: Object, spec: Object, out: Problems) -> None:
     if spec.get("manualSelector") or "selector" not in spec or not meta.get("uid"):
         return
     labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
-    if not matches(spec["selector"], labels):
-        out.invalid(SPEC / "template" / "metadata" / "labels", labels, "`selector` does not match template `labels`")
+    if not well_formed(spec["selector"]) or not matches(spec["selector"], labels):
+        out.invalid(SPEC / "selector", spec["selector"], "`selector` not auto-generated")
 
 
 def check_job_spec(spec: Object, at: Path, out: Problems) -> None:

@@ -132,15 +132,18 @@ def _parameters(spec: Object, at: Path, out: Problems) -> None:
 
 def ingress_class(obj: Object, out: Problems) -> None:
     spec = obj.get("spec") or {}
-    check((required("controller", _controller), _parameters), spec, SPEC, out)
+    check((required("controller"), _controller, _parameters), spec, SPEC, out)
 
 
-def _controller(name: str) -> list[str]:
+def _controller(spec: Object, at: Path, out: Problems) -> None:
     """A path with a domain before it."""
-    domain, slash, path = name.partition("/")
-    if not slash or not path:
-        return ['must be a domain-prefixed path (such as "acme.io/foo")']
-    return names.dns1123_subdomain(domain)
+    name = spec.get("controller") or ""
+    domain, _, path = name.partition("/")
+    if name and not (domain and path):
+        out.invalid(at / "controller", name, 'must be a domain-prefixed path (such as "acme.io/foo")')
+    elif name:
+        for detail in names.dns1123_subdomain(domain):
+            out.invalid(at / "controller", domain, detail)
 
 
 def ingress_class_update(obj: Object, old: Object, out: Problems) -> None:
@@ -181,7 +184,7 @@ def _policy_port(item: Object, at: Path, out: Problems) -> None:
             out.invalid(at / "port", port, detail)
         if end is not None:
             if end < port:
-                out.invalid(at / "endPort", end, "must be greater than or equal to `port`")
+                out.invalid(at / "endPort", port, "must be greater than or equal to `port`")
             for detail in port_number(end):
                 out.invalid(at / "endPort", end, detail)
     elif port is not None:

@@ -45,8 +45,7 @@ def check_pod_spec(spec: Object, at: Path, out: Problems) -> None:
 
 
 def containers(spec: Object, at: Path, out: Problems) -> None:
-    volumes(spec, at, out)
-    mountable = frozenset(volume.get("name") or "" for volume in spec.get("volumes") or ())
+    mountable = volumes(spec, at, out)
     found = spec.get("containers") or []
     if not found:
         out.required(at / "containers")

@@ -7,6 +7,7 @@ from master.api.validation.labels import labels, selector
 from master.api.validation.metadata import IMMUTABLE
 from master.api.validation.problems import ROOT, Path, Problems
 from master.api.validation.resources import (
+    STANDARD_FOR_QUOTA,
     check_amount,
     check_container_resource_name,
     check_quota_resource_name,
@@ -14,11 +15,8 @@ from master.api.validation.resources import (
 )
 from master.api.validation.rules import (
     Object,
-    at_least,
     check,
     each,
-    one_of,
-    pointer,
     pointer_of,
     present,
     required,
@@ -58,26 +56,30 @@ def _limit_type(kind: str, at: Path, out: Problems) -> None:
         out.invalid(at, kind, "must be a standard limit type or fully qualified")
 
 
+# What may not exceed what, the field that is blamed, and the words for both.
+ORDER = (
+    ("min", "max", "min", "min", "max"),
+    ("min", "defaultRequest", "defaultRequest", "min", "default request"),
+    ("defaultRequest", "max", "defaultRequest", "default request", "max"),
+    ("defaultRequest", "default", "defaultRequest", "default request", "default limit"),
+    ("min", "default", "default", "min", "default"),
+    ("default", "max", "default", "default", "max"),
+)
+
+
 def _limits_in_order(item: Object, kind: str, at: Path, out: Problems) -> None:
-    """min ≤ defaultRequest ≤ default ≤ max, each where it is there."""
     if kind == "Pod":
         for name in ("default", "defaultRequest"):
             if item.get(name):
                 out.forbidden(at / name, "may not be specified when `type` is 'Pod'")
-    for low, high in (("min", "max"), ("min", "defaultRequest"), ("defaultRequest", "max"), ("min", "default")):
-        _in_order(item, low, high, at, out)
-    for low, high in (("defaultRequest", "default"), ("default", "max")):
-        _in_order(item, low, high, at, out)
     if kind == "PersistentVolumeClaim" and not any("storage" in (item.get(name) or {}) for name in ("min", "max")):
         out.required(at / "limits", "either minimum or maximum storage value is required, but neither was provided")
-
-
-def _in_order(item: Object, low: str, high: str, at: Path, out: Problems) -> None:
-    least, most = item.get(low) or {}, item.get(high) or {}
-    for resource, text in least.items():
-        if resource in most and quantities.parse(text) > quantities.parse(most[resource]):
-            said = f"{low} value {text} is greater than {high} value {most[resource]}"
-            out.invalid((at / low)[resource], text, said)
+    for resource in dict.fromkeys(resource for name in AMOUNTS for resource in item.get(name) or ()):
+        for low, high, blamed, less, more in ORDER:
+            least, most = ((item.get(name) or {}).get(resource) for name in (low, high))
+            if least is not None and most is not None and quantities.parse(least) > quantities.parse(most):
+                said = f"{less} value {least} is greater than {more} value {most}"
+                out.invalid((at / blamed)[resource], (item.get(blamed) or {})[resource], said)
 
 
 # Quotas
@@ -93,6 +95,15 @@ SCOPES = frozenset(
         "VolumeAttributesClass",
     }
 )
+COMPUTE = frozenset({"cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"})
+# The standard resources a scope can count; a scope that is not here counts all.
+COUNTED: dict[str, frozenset[str]] = {
+    "BestEffort": frozenset({"pods"}),
+    "NotBestEffort": COMPUTE | {"pods"},
+    "NotTerminating": COMPUTE | {"pods"},
+    "PriorityClass": COMPUTE | {"pods"},
+    "Terminating": COMPUTE | {"pods"},
+}
 OPPOSED = (frozenset({"BestEffort", "NotBestEffort"}), frozenset({"Terminating", "NotTerminating"}))
 
 
@@ -105,6 +116,9 @@ def resource_quota(obj: Object, out: Problems) -> None:
     for scope in scopes:
         if scope not in SCOPES:
             out.invalid(SPEC / "scopes", scopes, "unsupported scope")
+        for name in sorted(spec.get("hard") or ()):
+            if name in STANDARD_FOR_QUOTA and name not in COUNTED.get(scope, STANDARD_FOR_QUOTA):
+                out.invalid(SPEC / "scopes", scopes, "unsupported scope applied to resource")
     if any(pair <= set(scopes) for pair in OPPOSED):
         out.invalid(SPEC / "scopes", scopes, "conflicting scopes")
 
@@ -168,24 +182,3 @@ def runtime_class(obj: Object, out: Problems) -> None:
 def runtime_class_update(obj: Object, old: Object, out: Problems) -> None:
     if obj.get("handler") != old.get("handler"):
         out.invalid(ROOT / "handler", obj.get("handler"), IMMUTABLE)
-
-
-# Events
-
-
-def event(obj: Object, out: Problems) -> None:
-    """The old API keeps nearly anything; an Event about nothing belongs to the default namespace."""
-    if obj.get("apiVersion") != "events.k8s.io/v1":
-        return
-    check(NEW_EVENT, obj, ROOT, out)
-
-
-NEW_EVENT = (
-    required("eventTime"),
-    required("reportingController", names.qualified_name),
-    required("reportingInstance"),
-    required("action"),
-    required("reason"),
-    one_of("type", ("Normal", "Warning"), missing="unsupported"),
-    present("series", pointer("count", at_least(2)), required("lastObservedTime")),
-)

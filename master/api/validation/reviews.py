@@ -81,6 +81,8 @@ def signing_request(obj: Object, out: Problems) -> None:
     for index, usage in enumerate(spec.get("usages") or ()):
         if usage not in USAGES:
             out.unsupported(SPEC / "usages" / index, usage, USAGES)
+        if usage in spec["usages"][:index]:
+            out.duplicate(SPEC / "usages" / index, usage)
     signer = spec.get("signerName") or ""
     if not signer:
         out.required(SPEC / "signerName")

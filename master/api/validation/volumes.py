@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kube import names
+from kube import names, quantities
 from master.api.validation.labels import selector
 from master.api.validation.problems import Path, Problems
 from master.api.validation.rules import (
@@ -143,8 +143,14 @@ def _ephemeral(obj: Object, at: Path, out: Problems) -> None:
         out.required(at / "volumeClaimTemplate")
 
 
+def _size_limit(obj: Object, at: Path, out: Problems) -> None:
+    size = obj.get("sizeLimit")
+    if size is not None and quantities.parse(size).nanos < 0:
+        out.forbidden(at / "sizeLimit", "SizeLimit field must be a valid resource quantity")
+
+
 SOURCES: dict[str, Rules] = {
-    "emptyDir": (),
+    "emptyDir": (_size_limit,),
     "hostPath": (required("path", no_backsteps), one_of("type", HOST_PATHS)),
     "gitRepo": (required("repository"), optional("directory", within_volume)),
     "gcePersistentDisk": (required("pdName"),),
@@ -189,21 +195,28 @@ def check_source(obj: Object, at: Path, out: Problems, sources: dict[str, Rules]
         out.required(at, "must specify a volume type")
 
 
-def volumes(obj: Object, at: Path, out: Problems) -> None:
-    seen: set[str] = set()
+def volumes(obj: Object, at: Path, out: Problems) -> frozenset[str]:
+    """The names of the volumes that can be mounted: those that are sound."""
+    sound: set[str] = set()
     here = at / "volumes"
     for index, volume in enumerate(obj.get("volumes") or ()):
-        item, name = here / index, volume.get("name")
-        check_source(volume, item, out, POD_SOURCES)
-        if not name:
-            out.required(item / "name")
-        elif details := names.dns1123_label(name):
-            for detail in details:
-                out.invalid(item / "name", name, detail)
-        elif name in seen:
-            out.duplicate(item / "name", name)
-        else:
-            seen.add(name)
+        before = len(out)
+        _volume(volume, here / index, out, sound)
+        if len(out) == before:
+            sound.add(volume["name"])
+    return frozenset(sound)
+
+
+def _volume(volume: Object, at: Path, out: Problems, taken: set[str]) -> None:
+    check_source(volume, at, out, POD_SOURCES)
+    name = volume.get("name")
+    if not name:
+        out.required(at / "name")
+        return
+    for detail in names.dns1123_label(name):
+        out.invalid(at / "name", name, detail)
+    if name in taken:
+        out.duplicate(at / "name", name)
 
 
 # Mounts
