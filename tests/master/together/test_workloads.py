@@ -1,0 +1,158 @@
+"""Deployments, ReplicaSets and ReplicationControllers over the real API: what a user does and what comes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kube import kinds
+
+
+def row(name: str, api_version: str = "v1") -> kinds.Kind:
+    return kinds.kind_of({"apiVersion": api_version, "kind": name})
+
+
+DEPLOYMENT, REPLICA_SET = row("Deployment", "apps/v1"), row("ReplicaSet", "apps/v1")
+CONTROLLER = row("ReplicationController")
+
+
+def template(image: str = "web:1") -> dict[str, Any]:
+    container = {"name": "c", "image": image, "ports": [{"containerPort": 80}]}
+    return {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container]}}
+
+
+def deployment(replicas: int = 3, **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web"},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": template(),
+            **spec,
+        },
+    }
+
+
+async def rolled_out(cluster: Any, replicas: int) -> dict[str, Any]:
+    async def done() -> Any:
+        live = await cluster.client.get(DEPLOYMENT, "default", "web")
+        status = live.get("status") or {}
+        counts = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")]
+        seen = status.get("observedGeneration") == live["metadata"]["generation"]
+        return live if seen and counts == [replicas] * 3 else None
+
+    return await cluster.until(done, "the rollout")
+
+
+def reason(live: dict[str, Any], type_: str) -> str:
+    return next(item["reason"] for item in live["status"]["conditions"] if item["type"] == type_)
+
+
+async def test_a_deployment_comes_up_spread_over_its_nodes(cluster):
+    await cluster.node("a")
+    await cluster.node("b")
+    await cluster.create(deployment(4))
+    live = await rolled_out(cluster, 4)
+    assert reason(live, "Progressing") == "NewReplicaSetAvailable"
+    assert reason(live, "Available") == "MinimumReplicasAvailable"
+    assert live["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "1"
+    nodes = [pod["spec"]["nodeName"] for pod in await cluster.pods()]
+    assert sorted(nodes) == ["a", "a", "b", "b"]
+
+
+async def test_a_new_template_rolls_and_the_old_comes_back_by_undo(cluster):
+    await cluster.node("a")
+    await cluster.create(deployment(3))
+    await rolled_out(cluster, 3)
+    await cluster.client.patch(DEPLOYMENT, "default", "web", {"spec": {"template": template("web:2")}})
+    live = await rolled_out(cluster, 3)
+    assert live["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "2"
+    assert {pod["spec"]["containers"][0]["image"] for pod in await cluster.pods()} == {"web:2"}
+    await cluster.client.patch(DEPLOYMENT, "default", "web", {"spec": {"template": template("web:1")}})
+    live = await rolled_out(cluster, 3)
+    assert live["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "3"
+    sets, _ = await cluster.client.list(REPLICA_SET, "default")
+    assert len(sets) == 2
+
+
+async def test_recreate_stops_the_old_before_the_new(cluster):
+    await cluster.node("a")
+    await cluster.create(deployment(2, strategy={"type": "Recreate"}))
+    await rolled_out(cluster, 2)
+    await cluster.client.patch(DEPLOYMENT, "default", "web", {"spec": {"template": template("web:2")}})
+    await rolled_out(cluster, 2)
+    assert {pod["spec"]["containers"][0]["image"] for pod in await cluster.pods()} == {"web:2"}
+
+
+async def test_scaling_up_and_down(cluster):
+    await cluster.node("a")
+    await cluster.create(deployment(1))
+    await rolled_out(cluster, 1)
+    for size in (5, 2):
+        await cluster.client.patch(DEPLOYMENT, "default", "web", {"spec": {"replicas": size}})
+        await rolled_out(cluster, size)
+
+        async def settled(size: int = size) -> bool:
+            return len(await cluster.pods()) == size
+
+        await cluster.until(settled, f"{size} pods")
+
+
+async def test_a_deleted_pod_is_replaced(cluster):
+    await cluster.node("a")
+    controller = {
+        "apiVersion": "v1",
+        "kind": "ReplicationController",
+        "metadata": {"name": "web"},
+        "spec": {"replicas": 2, "selector": {"app": "web"}, "template": template()},
+    }
+    await cluster.create(controller)
+
+    async def two_ready() -> Any:
+        live = await cluster.client.get(CONTROLLER, "default", "web")
+        return (live.get("status") or {}).get("readyReplicas") == 2
+
+    await cluster.until(two_ready, "two ready pods")
+    victim = (await cluster.pods())[0]["metadata"]
+    await cluster.client.delete(row("Pod"), "default", victim["name"])
+
+    async def replaced() -> bool:
+        pods = await cluster.pods()
+        return len(pods) == 2 and victim["uid"] not in {pod["metadata"]["uid"] for pod in pods}
+
+    await cluster.until(replaced, "the replacement")
+
+
+async def test_deleting_a_deployment_takes_its_pods_along(cluster):
+    await cluster.node("a")
+    await cluster.create(deployment(3))
+    await rolled_out(cluster, 3)
+    await cluster.client.delete(DEPLOYMENT, "default", "web", propagation="Background")
+
+    async def nothing_left() -> bool:
+        sets, _ = await cluster.client.list(REPLICA_SET, "default")
+        return not sets and not await cluster.pods()
+
+    await cluster.until(nothing_left, "everything to go")
+
+
+async def test_foreground_deletion_waits_for_the_pods(cluster):
+    await cluster.node("a")
+    await cluster.create(deployment(2))
+    await rolled_out(cluster, 2)
+    await cluster.client.delete(DEPLOYMENT, "default", "web", propagation="Foreground")
+    await cluster.gone(DEPLOYMENT, "default", "web")
+    assert await cluster.pods() == []
+
+
+async def test_orphans_stay_and_are_adopted_again(cluster):
+    await cluster.node("a")
+    await cluster.create(deployment(2))
+    await rolled_out(cluster, 2)
+    before = {pod["metadata"]["uid"] for pod in await cluster.pods()}
+    await cluster.client.delete(DEPLOYMENT, "default", "web", propagation="Orphan")
+    await cluster.gone(DEPLOYMENT, "default", "web")
+    await cluster.create(deployment(2))
+    await rolled_out(cluster, 2)
+    assert {pod["metadata"]["uid"] for pod in await cluster.pods()} == before
