@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import orjson
 from aiohttp import web
 
+from kube import apply, times
 from kube.errors import ApiError, unauthorized
 from kube.kinds import Kind
 from master.api import views
@@ -105,8 +106,10 @@ class Api:
         return await VERBS[info.verb](self.rooms, call)
 
     async def _create_unstored(self, call: Call, creator: Creator) -> web.StreamResponse:
-        obj = await call.object(call.kind, call.writing())
+        writing = call.writing()
+        obj = await call.object(call.kind, writing)
         obj["kind"], obj["apiVersion"] = call.kind.kind, call.kind.api_version
+        apply.track_update(call.kind, None, obj, writing.manager, "", times.now())
         return call.shown(await creator(call.user, call.namespace, obj), 201)
 
     async def _document(self, request: web.BaseRequest, path: str, query: Query) -> web.StreamResponse:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from kube import apply, times
 from kube.decoding import TOKEN_REQUEST
+from master.api.admission import admit
 from master.api.authn import Authentication, self_subject_review
 from master.api.authn.issuing import TokenIssuer
 from master.api.authz import Authorization
@@ -14,8 +16,9 @@ from master.api.authz.reviews import (
     subject_access_review,
 )
 from master.api.calls import Call
-from master.api.contract import Object, UserInfo
+from master.api.contract import Attributes, Object, UserInfo
 from master.api.handling import Creator
+from master.api.rows import SERVICE_ACCOUNT
 from master.api.verbs import Rooms, Verb
 
 AUTHENTICATION, AUTHORIZATION = "authentication.k8s.io", "authorization.k8s.io"
@@ -54,8 +57,17 @@ def creators(authentication: Authentication, authorization: Authorization) -> di
 
 def token_ways(issuer: TokenIssuer) -> dict[tuple[str, str, str], Verb]:
     async def token(rooms: Rooms, call: Call) -> web.StreamResponse:
-        request = await call.object(TOKEN_REQUEST, call.writing())
-        await rooms.registry.cache.fresh()
+        writing = call.writing()
+        request = await call.object(TOKEN_REQUEST, writing)
+        apply.track_update(TOKEN_REQUEST, None, request, writing.manager, "token", times.now())
+        await admit(rooms.registry.admission, _issue(call, request))
         return call.shown(await issuer.token_request(call.namespace, call.info.name, request), 201)
 
     return {("", "serviceaccounts", "token"): token}
+
+
+def _issue(call: Call, request: Object) -> Attributes:
+    """The token's making as admission sees it: what a node asks for has to be for one of its pods."""
+    return Attributes(
+        "CREATE", SERVICE_ACCOUNT, "token", call.namespace, call.info.name, request, None, call.user, warn=call.warn
+    )

@@ -47,7 +47,7 @@ def self_subject_rules_review(rbac: Rbac, review: Object, user: UserInfo) -> Obj
     return {
         "kind": "SelfSubjectRulesReview",
         "apiVersion": VERSION,
-        "metadata": review.get("metadata") or {},
+        "metadata": {},
         "spec": {},
         "status": status,
     }

@@ -9,6 +9,8 @@ from master.api.validation.rules import Object
 
 GROUP = "rbac.authorization.k8s.io"
 SUBJECTS = ("ServiceAccount", "User", "Group")
+GO_NAMES = {"apiGroup": "APIGroup", "kind": "Kind", "name": "Name"}
+"""A reference's fields as refusals print them."""
 
 
 def role(obj: Object, out: Problems) -> None:
@@ -91,5 +93,7 @@ def binding_update(obj: Object, old: Object, out: Problems) -> None:
     check = role_binding if obj.get("kind") == "RoleBinding" else cluster_role_binding
     check(obj, out)
     if obj.get("roleRef") != old.get("roleRef"):
-        shown = {name[0].upper() + name[1:]: value for name, value in sorted((obj.get("roleRef") or {}).items())}
+        shown = {
+            GO_NAMES[name]: value for name, value in sorted((obj.get("roleRef") or {}).items()) if name in GO_NAMES
+        }
         out.invalid(ROOT / "roleRef", shown, "cannot change roleRef")
