@@ -112,7 +112,7 @@ def check_header(value: Any, body: bytes, kind: Kind) -> tuple[str, str]:
             found = coercion.json_type(text)
             complaint = f"json: cannot unmarshal {found} into Go struct field .{field} of type string"
             raise _unrecognized(kind, complaint, body)
-    if (api_version, name) != (kind.api_version, kind.kind) and name != "DeleteOptions":
+    if (api_version, name) != (kind.api_version, kind.kind) and not name == kind.kind == "DeleteOptions":
         raise _other_kind(api_version, name, kind)
     return api_version, name
 

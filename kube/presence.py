@@ -165,19 +165,27 @@ VALUE_BOOLEANS = frozenset(
         "x-kubernetes-int-or-string",
     }
 )
+_CHANGED = {"lastTransitionTime": None}
 _METADATA_AND_SPEC: dict[str, Any] = {"metadata": {}, "spec": {}}
 
 # What is answered even when it was not said: structs held by value, and zeros of fields that are never left out.
 ALWAYS: dict[str, dict[str, Any]] = {
-    "CSIStorageCapacity": {"storageClassName": ""},
+    "APIServiceCondition": _CHANGED,
+    "CertificateSigningRequestCondition": _CHANGED | {"lastUpdateTime": None},
+    "ClusterRole": {"rules": None},
     "Container": {"resources": {}},
+    "ContainerStateRunning": {"startedAt": None},
+    "ContainerStateTerminated": {"finishedAt": None, "startedAt": None},
     "ContainerStatus": {"lastState": {}, "state": {}},
     "CronJobSpec": {"jobTemplate": {}},
+    "CSIStorageCapacity": {"storageClassName": ""},
+    "CustomResourceDefinitionCondition": _CHANGED,
     "CustomResourceDefinitionStatus": {
         "acceptedNames": {"kind": "", "plural": ""},
         "conditions": None,
         "storedVersions": None,
     },
+    "DaemonSetCondition": _CHANGED,
     "DaemonSetSpec": {"template": {}, "updateStrategy": {}},
     "DaemonSetStatus": {
         "currentNumberScheduled": 0,
@@ -185,6 +193,7 @@ ALWAYS: dict[str, dict[str, Any]] = {
         "numberMisscheduled": 0,
         "numberReady": 0,
     },
+    "DeploymentCondition": _CHANGED | {"lastUpdateTime": None},
     "DeploymentSpec": {"strategy": {}, "template": {}},
     "Endpoint": {"conditions": {}},
     "EphemeralContainer": {"resources": {}},
@@ -198,10 +207,17 @@ ALWAYS: dict[str, dict[str, Any]] = {
         "source": {},
     },
     "events.Event": {"eventTime": None, "deprecatedSource": {}, "regarding": {}},
+    "FlowSchemaCondition": _CHANGED,
+    "v2.HorizontalPodAutoscalerCondition": _CHANGED,
+    "v1.HorizontalPodAutoscalerStatus": {"currentReplicas": 0, "desiredReplicas": 0},
+    "v2.HorizontalPodAutoscalerStatus": {"currentMetrics": None, "desiredReplicas": 0},
     "IngressStatus": {"loadBalancer": {}},
+    "JobCondition": _CHANGED | {"lastProbeTime": None},
     "JobSpec": {"template": {}},
     "JobTemplateSpec": _METADATA_AND_SPEC,
+    "NamespaceCondition": _CHANGED,
     "NetworkPolicySpec": {"podSelector": {}},
+    "NodeCondition": _CHANGED | {"lastHeartbeatTime": None},
     "NodeStatus": {
         "daemonEndpoints": {"kubeletEndpoint": {"Port": 0}},
         "nodeInfo": dict.fromkeys(
@@ -220,21 +236,27 @@ ALWAYS: dict[str, dict[str, Any]] = {
             "",
         ),
     },
+    "PersistentVolumeClaimCondition": _CHANGED | {"lastProbeTime": None},
     "PersistentVolumeClaimSpec": {"resources": {}},
+    "PodCondition": _CHANGED | {"lastProbeTime": None},
     "PodDisruptionBudgetStatus": {"currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0},
     "PodTemplate": {"template": {}},
     "PodTemplateSpec": _METADATA_AND_SPEC,
     "PriorityClass": {"value": 0},
+    "PriorityLevelConfigurationCondition": _CHANGED,
+    "ReplicaSetCondition": _CHANGED,
     "ReplicaSetSpec": {"template": {}},
     "ReplicaSetStatus": {"replicas": 0},
+    "ReplicationControllerCondition": _CHANGED,
     "ReplicationControllerStatus": {"replicas": 0},
     "ResourceFieldSelector": {"divisor": "0"},
+    "Role": {"rules": None},
     "ServiceStatus": {"loadBalancer": {}},
+    "StatefulSetCondition": _CHANGED,
     "StatefulSetSpec": {"template": {}, "updateStrategy": {}},
     "StatefulSetStatus": {"availableReplicas": 0, "replicas": 0},
     "SubjectAccessReviewStatus": {"allowed": False},
-    "v1.HorizontalPodAutoscalerStatus": {"currentReplicas": 0, "desiredReplicas": 0},
-    "v2.HorizontalPodAutoscalerStatus": {"currentMetrics": None, "desiredReplicas": 0},
+    "VolumeError": {"time": None},
 }
 
 

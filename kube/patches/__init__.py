@@ -2,8 +2,8 @@
 
     patched = apply_patch(kind, obj, body, "application/strategic-merge-patch+json")
 
-The object given is left as it was, though the result may share parts with it.  What comes out is raw: `kube.decoding.recode` checks it against the schema and brings it
-into canonical form.  Server-side apply, the fourth language, is kube/apply.
+The object given is left as it was, though the result may share parts with it.  What comes out is raw: `kube.decoding.recode`
+checks it against the schema and brings it into canonical form.  Server-side apply, the fourth language, is kube/apply.
 """
 
 from __future__ import annotations

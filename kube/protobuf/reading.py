@@ -20,7 +20,6 @@ from kube.schemas import Shape
 
 Read = Callable[[bytes], Any]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MAX_DEPTH = 100
 
 
 class Place(Enum):

@@ -212,3 +212,7 @@ def test_no_bytes_break_the_decoder(body: bytes, content_type: str) -> None:
         config_map(body, content_type)
     except ApiError as error:
         assert error.status == 400
+
+
+def test_the_options_of_a_delete_are_no_object() -> None:
+    assert "no kind" in complaint('{"apiVersion":"v1","kind":"DeleteOptions"}')
