@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import Coroutine
@@ -62,6 +63,8 @@ def _run(work: Coroutine[Any, Any, None], *, quick: bool = True) -> None:
 def run(root: Path, config: Path | None) -> None:
     """Run this machine as a node: pods, services, routes and the node's API on 10250."""
     layout, settings = _settings(root, config)
+    # gRPC's fork handlers are for programs that go on in the child; our children are other programs.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     from agent.running import run as run_agent
 
     _run(run_agent(layout, settings))

@@ -13,6 +13,7 @@ import logging
 import socket
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from aiohttp import web
@@ -21,10 +22,11 @@ from agent.api.access import Access
 from agent.api.server import NodeApi, health_app, serve, tls_context
 from agent.dns.tables import publish
 from agent.network.running import Network
-from agent.node.capacity import EVICTION_DISK, EVICTION_MEMORY, LoadMeter, capacity, system_info
-from agent.node.objects import Health, Identity, Object
+from agent.node.capacity import EVICTION_DISK, EVICTION_MEMORY, Capacity, LoadMeter, capacity, system_info
+from agent.node.objects import Health, Identity, Object, resources
 from agent.node.running import NodeKeeper
-from agent.pods.running import PodAgent
+from agent.pods.agent import PodAgent
+from agent.pods.places import NodeFacts, Paths, parse_resolv_conf
 from agent.proxy.kernel import Iptables, detect
 from agent.proxy.rules import Place
 from agent.proxy.running import Proxy
@@ -41,6 +43,7 @@ from probes import boards, cgroups
 log = logging.getLogger(__name__)
 
 PUBLISH_SECONDS = 0.2  # changes of the service table within it reach the DNS process together
+RESOLV_CONF = Path("/etc/resolv.conf")
 MAX_IMAGES = 50  # as many images as a Node's status names
 
 
@@ -106,7 +109,7 @@ class Services:
 
 
 @dataclass
-class NodeFacts:
+class Machine:
     """What the Node's status tells of this machine, asked anew each time."""
 
     runtime: Containerd
@@ -114,24 +117,25 @@ class NodeFacts:
     meter: LoadMeter
 
     async def health(self) -> Health:
-        pressed = {
-            "memory_pressure": self.meter.available_memory() < EVICTION_MEMORY,
-            "disk_pressure": self.meter.free_disk() < EVICTION_DISK,
-        }
+        problem = ""
         try:
             await self.runtime.version()
         except RuntimeFailure as error:
-            return Health(runtime=f"container runtime is down: {error}", network=self.network.problem, **pressed)
-        return Health(network=self.network.problem, **pressed)
+            problem = f"container runtime is down: {error}"
+        return Health(
+            runtime=problem,
+            network=self.network.problem,
+            memory_pressure=self.meter.available_memory() < EVICTION_MEMORY,
+            disk_pressure=self.meter.free_disk() < EVICTION_DISK,
+        )
 
     async def info(self) -> dict[str, str]:
         version = await self.runtime.version()
         return system_info(f"containerd://{version.version}", f"v1.36.0+wherry{importlib.metadata.version('wherry')}")
 
     async def images(self) -> list[Object]:
-        found = await self.runtime.list_images()
-        named = [{"names": [*image.digests, *image.tags], "sizeBytes": image.size} for image in found]
-        return sorted(named, key=lambda image: -int(image["sizeBytes"]))[:MAX_IMAGES]
+        found = sorted(await self.runtime.list_images(), key=lambda image: -image.size)[:MAX_IMAGES]
+        return [{"names": [*image.digests, *image.tags], "sizeBytes": image.size} for image in found]
 
 
 def own_address(servers: tuple[str, ...], given: str) -> str:
@@ -175,15 +179,29 @@ class Agent:
         meter = LoadMeter(self.layout.root, limits)
         nodes = Informer(self.client, known("v1", "Node"))
         network = Network(self.name, lambda: nodes.store.values())
-        facts = NodeFacts(self.runtime, network, meter)
-        keeper = self._keeper(facts, meter, limits)
+        machine = Machine(self.runtime, network, meter)
+        keeper = self._keeper(machine, meter)
         services = await self._services()
-        pods = PodAgent(self.client, self.runtime, self.name, self.layout)
+        bound = Informer(self.client, known("v1", "Pod"), fields=f"spec.nodeName={self.name}")
+        pods = PodAgent(
+            self.client,
+            self.runtime,
+            bound,
+            self._node_facts,
+            Paths(pods=self.layout.state / "pods"),
+            services=lambda: services.informers[0].store.values(),
+        )
         nodes.on_change(lambda *_change: network.changed())
-        runners = await self._listen(pods, services.proxy)
+        runners = await self._listen(pods, services.proxy, keeper)
         try:
             async with asyncio.TaskGroup() as tasks:
-                for work in (nodes.run(), *(i.run() for i in services.informers), network.run(), services.run()):
+                for work in (
+                    nodes.run(),
+                    bound.run(),
+                    *(i.run() for i in services.informers),
+                    network.run(),
+                    services.run(),
+                ):
                     tasks.create_task(work)
                 tasks.create_task(keeper.run())
                 tasks.create_task(_tell_when_ready(network, keeper))
@@ -192,7 +210,25 @@ class Agent:
             for runner in runners:
                 await runner.cleanup()
 
-    def _keeper(self, facts: NodeFacts, meter: LoadMeter, limits: cgroups.Limits) -> NodeKeeper:
+    def _node_facts(self) -> NodeFacts:
+        """What pods may know of this node; asked each time, since addresses and resolvers change."""
+        has = self._capacity
+        _, allocatable = resources(has, self.config.node.max_pods)
+        return NodeFacts(
+            name=self.name,
+            ips=(own_address(self.config.master.servers, self.config.node.address),),
+            cluster_dns=(self.config.cluster.dns,),
+            cluster_domain=self.config.cluster.domain,
+            host_dns=parse_resolv_conf(_text(RESOLV_CONF)),
+            allocatable=allocatable,
+            memory=has.memory,
+        )
+
+    @cached_property
+    def _capacity(self) -> Capacity:
+        return capacity(self.layout.root, cgroups.limits())
+
+    def _keeper(self, machine: Machine, meter: LoadMeter) -> NodeKeeper:
         node = self.config.node
         identity = Identity(
             name=self.name,
@@ -203,8 +239,9 @@ class Agent:
             max_pods=node.max_pods,
             port=self.config.server.port,
         )
-        has = capacity(self.layout.root, limits)
-        return NodeKeeper(self.client, identity, has, meter, facts.health, facts.info, facts.images, time.monotonic)
+        return NodeKeeper(
+            self.client, identity, self._capacity, meter, machine.health, machine.info, machine.images, time.monotonic
+        )
 
     async def _services(self) -> Services:
         cluster = self.config.cluster
@@ -217,11 +254,16 @@ class Agent:
         )
         return Services(table, proxy, self.layout.run / "services.json", informers)
 
-    async def _listen(self, pods: PodAgent, proxy: Proxy) -> list[web.AppRunner]:
+    async def _listen(self, pods: PodAgent, proxy: Proxy, keeper: NodeKeeper) -> list[web.AppRunner]:
         server = self.config.server
         access = Access(self.client, self.name, time.monotonic)
         tls = tls_context(str(self.files.serving_certificate), str(self.files.serving_key), str(self.files.authority))
-        api = NodeApi(access, pods, self.runtime, self.runtime).app()
+
+        def images_changed() -> None:
+            pods.images_changed()
+            keeper.changed()
+
+        api = NodeApi(access, pods, self.runtime, self.runtime, images_changed).app()
 
         def problem() -> str:
             return "" if proxy.synced.is_set() else "the service proxy has not written its rules yet"
@@ -230,6 +272,13 @@ class Agent:
             await serve(api, server.bind, server.port, tls),
             await serve(health_app(problem), server.bind, server.health_port, None),
         ]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
 
 
 async def _tell_when_ready(network: Network, keeper: NodeKeeper) -> None:

@@ -112,10 +112,17 @@ class ResumingContext(ssl.SSLContext):
         latest: dict[object, ssl.SSLObject] = self.__dict__.setdefault("latest", {})
         before = latest.get(server_hostname)
         if session is None and before is not None:
-            session = before.session
+            session = _session_of(before)
         wrapped = super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
         latest[server_hostname] = wrapped
         return wrapped
+
+
+def _session_of(connection: ssl.SSLObject) -> ssl.SSLSession | None:
+    try:
+        return connection.session
+    except ValueError:  # its handshake is not over yet: several connections are made at once
+        return None
 
 
 def tls_context(access: Access) -> ssl.SSLContext:

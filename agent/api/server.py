@@ -48,6 +48,7 @@ class NodeApi:
     views: PodViews
     streams: Streams
     images: Images
+    images_changed: Callable[[], None]
 
     def app(self) -> web.Application:
         app = web.Application(middlewares=[self._admit], client_max_size=1 << 20)
@@ -77,8 +78,6 @@ class NodeApi:
             return await handler(request)
         except ApiError as error:
             return _refuse(error)
-        except LookupError as error:
-            return _refuse(ApiError(404, "NotFound", str(error.args[0] if error.args else error)))
         except (RuntimeFailure, StreamFailure) as error:
             return _refuse(ApiError(500, "InternalError", f"container runtime: {error}"))
 
@@ -96,7 +95,7 @@ class NodeApi:
         answer = web.StreamResponse(headers={"Content-Type": "text/plain; charset=utf-8"})
         answer.enable_chunked_encoding()
         await answer.prepare(request)
-        blocks = read_log(path, options, lambda: not options.previous and self.views.running(*names))
+        blocks = read_log(path, options, lambda: not options.previous and self._running(names))
         try:
             async for block in blocks:
                 await answer.write(block)
@@ -104,6 +103,12 @@ class NodeApi:
             return answer  # the client had enough
         await answer.write_eof()
         return answer
+
+    def _running(self, names: tuple[str, str, str]) -> bool:
+        try:
+            return bool(self.views.container_id(*names))
+        except ApiError:
+            return False  # it has ended, or its pod is gone
 
     async def _exec(self, request: web.Request) -> web.StreamResponse:
         asked = _asked(request)
@@ -145,6 +150,7 @@ class NodeApi:
 
     async def _import_image(self, request: web.Request) -> web.StreamResponse:
         names = await self.images.import_image(request.content.iter_any())
+        self.images_changed()
         log.info("image archive loaded: %s", " ".join(names))
         return web.Response(body=orjson.dumps({"images": names}), content_type="application/json")
 

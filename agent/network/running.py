@@ -100,11 +100,11 @@ async def _ip(*words: str, text: str = "") -> str:
     child = await asyncio.create_subprocess_exec(
         _IP,
         *words,
-        stdin=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.PIPE if text else asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    output, errors = await child.communicate(text.encode())
+    output, errors = await child.communicate(text.encode() or None)
     if child.returncode:
         raise NetworkError(f"ip {' '.join(words)}: {errors.decode(errors='replace').strip()}")
     return output.decode()

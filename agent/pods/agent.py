@@ -22,7 +22,7 @@ from agent.pods.recording import Recorder
 from agent.pods.references import References
 from agent.pods.sandboxes import GRACE, POD_NAME, POD_NAMESPACE, POD_UID
 from agent.pods.tokens import Tokens
-from agent.pods.tools import Tools
+from agent.pods.tools import Exits, Tools
 from agent.pods.worker import Worker
 from agent.runtime.contract import Runtime, RuntimeFailure
 from agent.runtime.words import Container, Sandbox
@@ -65,6 +65,7 @@ class PodAgent:
             references=References(client, self._refresh),
             tokens=Tokens(client, clock),
             recorder=self._recorder,
+            exits=Exits(),
             prober=Prober(runtime, self._recorder, clock, self.wake),
             paths=paths,
             node=node,
@@ -190,9 +191,10 @@ class PodAgent:
                 worker.wake()
 
     def _tell_exit(self, container_id: str) -> None:
+        self._tools.exits.add(container_id)
         for worker in self._workers.values():
             if worker.owns(container_id):
-                worker.leaving(container_id)
+                worker.wake()
                 return
 
     async def _adopt_orphans(self) -> None:

@@ -120,11 +120,14 @@ def pull_policy(container: Mapping[str, Any]) -> str:
 
 
 def invalid_name(name: str) -> str:
-    """Why `name` is no image's; empty when it is one."""
+    """Why `name` is no image's, in the words of the reference format; empty when it is one."""
     if NAME.fullmatch(name):
         return ""
-    if NAME.fullmatch(name.lower()):
-        return "invalid reference format: repository name must be lowercase"
+    domain = registry(name)
+    path = name.removeprefix(f"{domain}/").partition("@")[0].partition(":")[0]
+    whole = path if "/" in path or domain != DOCKER_HUB else f"library/{path}"
+    if path != path.lower():
+        return f"invalid reference format: repository name ({whole}) must be lowercase"
     return "invalid reference format"
 
 

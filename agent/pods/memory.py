@@ -33,8 +33,6 @@ class Memory:
     troubles: dict[str, Trouble] = field(default_factory=dict)
     backoffs: dict[str, BackOff] = field(default_factory=dict)
     messages: dict[str, str] = field(default_factory=dict)
-    leaving: set[str] = field(default_factory=set)
-    """Containers that ended by the runtime's events, while CRI may still say that they run."""
 
     @classmethod
     def of(cls, pod: Pod, now: float) -> Memory:

@@ -23,6 +23,8 @@ from kube import times
 RUNTIME = "containerd"
 LOST = "The container could not be located when the pod was terminated"
 LOST_CODE = 137
+NEVER = "1970-01-01T00:00:00Z"
+"""When a container that could not be started was started."""
 Container = dict[str, Any]
 State = dict[str, Any]
 
@@ -167,8 +169,8 @@ def terminated(attempt: Attempt, place: Place) -> State:
     return {
         "terminated": told
         | {
-            "startedAt": stamp(attempt.started_at),
-            "finishedAt": stamp(attempt.finished_at),
+            "startedAt": stamp(attempt.started_at) or NEVER,
+            "finishedAt": stamp(attempt.finished_at) or NEVER,
             "containerID": f"{RUNTIME}://{attempt.id}",
         }
     }

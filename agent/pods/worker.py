@@ -119,11 +119,6 @@ class Worker:
         """The pod with the status the agent told last."""
         return {**self.pod, "status": {**(self.pod.get("status") or {}), **(self._told or {})}}
 
-    def leaving(self, container_id: str) -> None:
-        """The runtime's events said that this container ended."""
-        self.memory.leaving.add(container_id)
-        self.wake()
-
     async def run(self) -> None:
         reporting = asyncio.create_task(self._reporter.run(), name=f"status of {self.uid}")
         try:
@@ -286,10 +281,9 @@ class Worker:
             if attempt.ended and attempt.id not in self.memory.messages:
                 self.memory.messages[attempt.id] = self._last_words(attempt)
                 self._tools.prober.drop(attempt.id)
-        running = {attempt.id for attempt in self._attempts() if attempt.running}
-        sandboxes = {sandbox.id for sandbox in self.sight.sandboxes if sandbox.ready}
-        self.memory.leaving &= running | sandboxes
-        if self.memory.leaving:
+        alive = [attempt.id for attempt in self._attempts() if attempt.running]
+        alive += [sandbox.id for sandbox in self.sight.sandboxes if sandbox.ready]
+        if any(self._tools.exits.known(one) for one in alive):
             asyncio.get_running_loop().call_later(CATCHING_UP, self.wake)
 
     def _last_words(self, attempt: Attempt) -> str:

@@ -50,12 +50,12 @@ class Iptables:
         child = await asyncio.create_subprocess_exec(
             f"iptables-{self.backend}-{program}",
             *arguments,
-            stdin=asyncio.subprocess.PIPE,
+            stdin=asyncio.subprocess.PIPE if text else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env={"PATH": _DIRECTORIES, "LC_ALL": "C"},
         )
-        output, errors = await child.communicate(text.encode())
+        output, errors = await child.communicate(text.encode() or None)
         if child.returncode:
             raise KernelError(f"iptables-{program} ({self.backend}): {_explain(errors.decode(errors='replace'), text)}")
         return output.decode()
