@@ -31,8 +31,9 @@ SERVICE_PORT = 443
 
 
 class Objects(Protocol):
-    """The registry, as far as this needs it; both do everything a client's write does."""
+    """The registry, as far as this needs it; writes do everything a client's do."""
 
+    async def find(self, kind: Kind, namespace: str, name: str) -> Any: ...
     async def create(self, kind: Kind, namespace: str, obj: Object) -> Any: ...
     async def update(self, kind: Kind, namespace: str, name: str, change: Callable[[Object | None], Object]) -> Any: ...
 
@@ -63,9 +64,12 @@ def namespace(name: str) -> Object:
 
 async def create_if_missing(objects: Objects, obj: Object) -> bool:
     """Whether it was missing."""
-    kind = kind_of(obj)
+    kind, meta = kind_of(obj), obj["metadata"]
+    namespace = meta.get("namespace", "")
+    if await objects.find(kind, namespace, meta["name"]) is not None:
+        return False
     try:
-        await objects.create(kind, obj["metadata"].get("namespace", ""), copy.deepcopy(obj))
+        await objects.create(kind, namespace, copy.deepcopy(obj))
     except ApiError as error:
         if error.reason != "AlreadyExists":
             raise

@@ -14,6 +14,9 @@ class Objects:
         self.objects = {}
         self.writes = 0
 
+    async def find(self, kind, namespace, name):
+        return self.objects.get((kind.qualified, namespace, name))
+
     async def create(self, kind, namespace, obj):
         key = (kind.qualified, namespace, obj["metadata"]["name"])
         if key in self.objects:
