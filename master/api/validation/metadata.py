@@ -17,11 +17,6 @@ STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
 UNQUALIFIED = "name is neither a standard finalizer name nor is it fully qualified"
 
 
-def any_name(_name: str) -> tuple[str, ...]:
-    """Kinds whose names are checked by rules of their own."""
-    return ()
-
-
 # The names of a kind, where they are not DNS subdomains.
 NAMES: dict[str, Test] = {
     "Namespace": names.dns1123_label,
@@ -32,7 +27,6 @@ NAMES: dict[str, Test] = {
     "ClusterRole": names.path_segment,
     "ClusterRoleBinding": names.path_segment,
     "Event": names.path_segment,
-    "FlowSchema": names.dns1123_subdomain,
     "PodDisruptionBudget": names.path_segment,
     "Role": names.path_segment,
     "RoleBinding": names.path_segment,

@@ -24,12 +24,6 @@ def check(rules: Rules, obj: Object, at: Path, out: Problems) -> None:
         rule(obj, at, out)
 
 
-def report(tests: Sequence[Test], value: Any, at: Path, out: Problems) -> None:
-    for test in tests:
-        for detail in test(value):
-            out.invalid(at, value, detail)
-
-
 # Fields with one value
 
 
@@ -157,17 +151,6 @@ def each_value(name: str, *tests: Test) -> Rule:
             for test in tests:
                 for detail in test(value):
                     out.invalid(at / name / index, value, detail)
-
-    return rule
-
-
-def each_of(name: str, values: tuple[str, ...]) -> Rule:
-    """A list of values of an enumeration."""
-
-    def rule(obj: Object, at: Path, out: Problems) -> None:
-        for index, value in enumerate(obj.get(name) or ()):
-            if value not in values:
-                out.unsupported(at / name / index, value, values)
 
     return rule
 
