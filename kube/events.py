@@ -31,13 +31,14 @@ REMEMBERED = 4096
 
 
 class About(NamedTuple):
-    """The object an event is about."""
+    """The object an event is about; `field_path` names a part of it, such as `spec.containers{web}`."""
 
     api_version: str
     kind: str
     namespace: str
     name: str
     uid: str
+    field_path: str = ""
 
     def reference(self) -> dict[str, str]:
         fields = {
@@ -46,6 +47,7 @@ class About(NamedTuple):
             "namespace": self.namespace,
             "name": self.name,
             "uid": self.uid,
+            "fieldPath": self.field_path,
         }
         return {name: value for name, value in fields.items() if value}
 

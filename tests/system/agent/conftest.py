@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from agent.runtime.configuration import ContainerdPlace, containerd_config
 from kube.errors import not_found
 from kube.informers import Informer
 from kube.kinds import kind_of
+from kube.patches import strategic
 from provisioning.images.archives import build_archive
 from provisioning.images.catalogue import images
 
@@ -87,7 +88,12 @@ def wait_for_socket(socket, process):
 
 async def import_images(socket):
     async def chunks():
-        yield build_archive(images())
+        made = images()
+        (busybox,) = (image for image in made if "busybox" in image.name)
+        # The image that the recordings were made with: its busybox had no `false`.
+        (layer,) = busybox.layers
+        without = {path: entry for path, entry in layer.items() if path != "bin/false"}
+        yield build_archive([*made, replace(busybox, name="docker.io/library/busybox:1", layers=(without,))])
 
     async with Containerd(socket) as runtime:
         await runtime.wait_ready(20)
@@ -121,6 +127,7 @@ class Api:
         self.objects = {}
         self.streams = {}
         self.events = []
+        self.waiting = []
         self.numbers = itertools.count(1)
 
     def serve(self, informer):
@@ -145,12 +152,11 @@ class Api:
         gone = {"deletionTimestamp": "2026-01-01T00:00:00Z", "deletionGracePeriodSeconds": grace, "generation": 2}
         self._put({**pod, "metadata": pod["metadata"] | gone})
 
-    async def seen(self, name, condition, seconds=20):
+    async def seen(self, name, condition, seconds=20, namespace="tests"):
         """Wait until `condition(pod)` holds; pod is None when it is gone."""
         async with asyncio.timeout(seconds):
-            while not condition(pod := self.pod(name)):
-                self.news = asyncio.Event()
-                await self.news.wait()
+            while not condition(pod := self.pod(name, namespace)):
+                await self.news()
         return pod
 
     def _put(self, pod):
@@ -162,30 +168,25 @@ class Api:
         if pod:
             self.streams[key[1]].append(pod["status"])
         self.informer.apply(key, pod)
-        getattr(self, "news", asyncio.Event()).set()
+        for waiting in self.waiting:
+            waiting.set()
+        self.waiting.clear()
+
+    async def news(self):
+        waiting = asyncio.Event()
+        self.waiting.append(waiting)
+        await waiting.wait()
 
     # What a client is asked
 
     async def patch(self, kind, namespace, name, body, type="merge", subresource="", manager=""):
+        if kind.kind == "Event":
+            return next(e for e in self.events if e["metadata"]["name"] == name) | body
         assert (kind.kind, type, subresource) == ("Pod", "strategic", "status"), (kind, type)
         pod = self.pod(name, namespace)
         if pod is None:
             raise not_found("pods", name)
-        status = dict(pod["status"])
-        for key, value in body["status"].items():
-            if key == "conditions":
-                known = {c["type"]: c for c in status.get("conditions", [])}
-                for condition in value:
-                    merged = known.get(condition["type"], {}) | condition
-                    known[condition["type"]] = {
-                        k: v for k, v in merged.items() if v is not None or k == "lastProbeTime"
-                    }
-                own = [c["type"] for c in value]
-                value = [known[t] for t in own] + [c for t, c in known.items() if t not in own]
-            if key == "podIPs":
-                value = [entry for entry in value if "$patch" not in entry]
-            status[key] = value
-        self._put({**pod, "status": {k: v for k, v in status.items() if v is not None}})
+        self._put(strategic.apply(kind, pod, {"status": body["status"]}))
         return self.pod(name, namespace)
 
     async def delete(self, kind, namespace, name, grace=None, uid="", **_):
@@ -253,6 +254,7 @@ class Running:
         self.task = asyncio.create_task(self.pods.run())
 
     async def stop(self):
+        assert not self.task.done(), "the agent ended by itself"
         self.task.cancel()
         await asyncio.gather(self.task, return_exceptions=True)
 
