@@ -103,12 +103,14 @@ class Evaluation:
                 return self.run(operation)
 
     def _holds(self, compare: Compare) -> bool:
+        """Against the state before the txn, in nested txns too, as etcd does."""
+        before = self._next - 1
         if compare.end is None:
-            return self._matches(compare, compare.key, self._keyspace.find(compare.key, self._next))
-        found = self._keyspace.read(Range(compare.key, compare.end, keys_only=True), self._now).kvs
+            return self._matches(compare, compare.key, self._keyspace.find(compare.key, before))
+        found = self._keyspace.select(Range(compare.key, compare.end), before).found
         if not found:
             return self._matches(compare, compare.key, None)
-        return all(self._matches(compare, kv.key, self._keyspace.find(kv.key, self._next)) for kv in found)
+        return all(self._matches(compare, key, version) for key, version in found)
 
     def _matches(self, compare: Compare, key: bytes, version: Version | None) -> bool:
         """As etcd: a key that does not exist has all numbers 0, and no comparison of its value holds."""
@@ -157,8 +159,8 @@ class Evaluation:
 
 def check_txn(txn: Txn) -> None:
     """Raises InvalidTxnError where one branch could change a key twice."""
-    if len(txn.then) > 1 or len(txn.orelse) > 1:
-        for branch in (txn.then, txn.orelse):
+    for branch in (txn.then, txn.orelse):
+        if len(branch) > 1 or any(isinstance(operation, Txn) for operation in branch):
             _check_branch(branch)
 
 

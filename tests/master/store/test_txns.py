@@ -20,6 +20,7 @@ from master.store.contract import (
     Store,
     Target,
     Txn,
+    TxnResult,
 )
 
 
@@ -100,17 +101,21 @@ async def test_compare(store: Store, compare: Compare, holds: bool) -> None:
     assert read.kvs[0].key == (b"a" if holds else b"b")
 
 
-async def test_nested_txn_sees_what_came_before_it(store: Store) -> None:
-    inner = Txn([Compare(b"a", Target.VALUE, "=", b"1")], [Put(b"b", b"yes")], [Put(b"b", b"no")])
+async def test_nested_txn_compares_before_and_reads_after_the_first_writes(store: Store) -> None:
+    inner = Txn([Compare(b"a", Target.VERSION, "=", 0)], [Put(b"b", b"yes"), Range(b"a")], [Put(b"b", b"no")])
     result = await store.txn(Txn((), [Put(b"a", b"1"), inner]))
     assert result.revision == 2
     assert await get(store, b"b") == KeyValue(b"b", b"yes", 2, 2, 1)
+    nested = result.results[1]
+    assert isinstance(nested, TxnResult)
+    assert nested.results[1] == RangeResult([KeyValue(b"a", b"1", 2, 2, 1)], False, 1, 2)
 
 
 REFUSED = {
     "two puts of a key": (Txn((), [Put(b"a", b"1"), Put(b"a", b"2")]), InvalidTxnError),
     "put and delete of a key": (Txn((), [DeleteRange(b"a", b"c"), Put(b"b", b"2")]), InvalidTxnError),
     "a key twice through nesting": (Txn((), [Put(b"a", b"1"), Txn((), [], [Put(b"a", b"2")])]), InvalidTxnError),
+    "a key twice in a nested txn": (Txn((), [Txn((), [DeleteRange(b"a", b"c"), Put(b"b", b"1")])]), InvalidTxnError),
     "value kept of no key": (Txn((), [Put(b"b", b"1"), Put(b"a", b"", ignore_value=True)]), MissingKeyError),
     "lease that is not": (Txn((), [Put(b"a", b"1"), Put(b"b", b"1", lease=7)]), LeaseNotFoundError),
     "read in the future": (Txn((), [Put(b"a", b"1"), Range(b"a", revision=9)]), FutureRevisionError),
