@@ -31,17 +31,21 @@ class Place(Enum):
     LIFTED = 3
 
 
-class Slot(NamedTuple):
-    """What to do with one field number; `read` takes an int for a varint, else bytes."""
+FIELD, LIST, MAP = Place.FIELD, Place.LIST, Place.MAP
 
-    wire_type: int
+
+class Slot(NamedTuple):
+    """What to do with one field; `read` takes an int for a varint, else bytes; `table` is of the lifted fields."""
+
     place: Place
     name: str
     read: Callable[[Any], Any]
-    table: dict[int, Slot]
+    table: Table
 
 
-_tables: dict[str, dict[int, Slot]] = {}
+# By tag: the field's number and wire type as they stand on the wire.
+Table = dict[int, Slot]
+_tables: dict[str, Table] = {}
 
 
 def read_message(definition: str, data: bytes) -> dict[str, Any]:
@@ -51,37 +55,50 @@ def read_message(definition: str, data: bytes) -> dict[str, Any]:
     return target
 
 
-def table_of(definition: str) -> dict[int, Slot]:
+def table_of(definition: str) -> Table:
     if definition not in _tables:
         table = _tables[definition] = {}
         fields = schemas.definition(definition).fields
         for name, path in tables.paths(definition).items():
             inner = table
             for number in path[:-1]:
-                lifted = Slot(wire.BYTES, Place.LIFTED, "", bytes, {})
-                inner = inner.setdefault(number, lifted).table
-            inner[path[-1]] = _slot(name, fields[name].shape)
+                lifted = Slot(Place.LIFTED, "", bytes, {})
+                inner = inner.setdefault(number << 3 | wire.BYTES, lifted).table
+            wire_type, slot = _slot(name, fields[name].shape)
+            inner[path[-1] << 3 | wire_type] = slot
     return _tables[definition]
 
 
-def _read_into(table: dict[int, Slot], data: bytes, target: dict[str, Any]) -> None:
+def _read_into(table: Table, data: bytes, target: dict[str, Any]) -> None:
+    """The loop over a message's fields; lengths and tags below 128 are read in place, for speed."""
     at, end = 0, len(data)
     while at < end:
-        key = data[at]
-        if key < 0x80:
-            at += 1
-        else:
-            key, at = wire.read_varint(data, at)
-        wire_type = key & 7
-        slot = table.get(key >> 3)
+        tag = data[at]
+        at += 1
+        if tag > 0x7F:
+            tag, at = wire.read_varint(data, at - 1)
+        slot = table.get(tag)
         if slot is None:
-            at = wire.skip(data, at, wire_type)
+            at = _unexpected(table, tag, data, at, target)
             continue
-        if wire_type != slot.wire_type:
-            at = _other_wire(slot, wire_type, data, at, target)
-            continue
-        payload, at = _payload(data, at, wire_type)
-        _store(slot, payload, target)
+        if tag & 7 == wire.BYTES and at < end and (length := data[at]) < 0x80:
+            stop = at + 1 + length
+            if stop > end:
+                raise ValueError(wire.TRUNCATED)
+            payload: Any = data[at + 1 : stop]
+            at = stop
+        else:
+            payload, at = _payload(data, at, tag & 7)
+        place, name, read, lifted = slot
+        if place is FIELD:
+            target[name] = read(payload)
+        elif place is LIST:
+            target.setdefault(name, []).append(read(payload))
+        elif place is MAP:
+            key, value = _entry(payload)
+            target.setdefault(name, {})[key] = read(value)
+        else:
+            _read_into(lifted, payload, target)
 
 
 def _payload(data: bytes, at: int, wire_type: int) -> tuple[Any, int]:
@@ -97,28 +114,21 @@ def _payload(data: bytes, at: int, wire_type: int) -> tuple[Any, int]:
     return data[at:stop], stop
 
 
-def _store(slot: Slot, payload: Any, target: dict[str, Any]) -> None:
-    if slot.place is Place.FIELD:
-        target[slot.name] = slot.read(payload)
-    elif slot.place is Place.LIST:
-        target.setdefault(slot.name, []).append(slot.read(payload))
-    elif slot.place is Place.MAP:
-        key, value = _entry(payload)
-        target.setdefault(slot.name, {})[key] = slot.read(value)
-    else:
-        _read_into(slot.table, payload, target)
-
-
-def _other_wire(slot: Slot, wire_type: int, data: bytes, at: int, target: dict[str, Any]) -> int:
-    """Numbers of a list may come packed into one chunk; anything else is a fault."""
-    if slot.place is not Place.LIST or wire_type != wire.BYTES or slot.wire_type != wire.VARINT:
-        raise ValueError(f"proto: wrong wireType = {wire_type} for field {slot.name}")
-    packed, stop = _payload(data, at, wire_type)
-    inside = 0
-    while inside < len(packed):
-        number, inside = wire.read_varint(packed, inside)
-        target.setdefault(slot.name, []).append(slot.read(number))
-    return stop
+def _unexpected(table: Table, tag: int, data: bytes, at: int, target: dict[str, Any]) -> int:
+    """Skips an unknown field, unpacks numbers that come packed into one chunk; another wire type is a fault."""
+    packed = table.get(tag - wire.BYTES + wire.VARINT) if tag & 7 == wire.BYTES else None
+    if packed is not None and packed.place is LIST:
+        chunk, stop = _payload(data, at, wire.BYTES)
+        inside = 0
+        while inside < len(chunk):
+            number, inside = wire.read_varint(chunk, inside)
+            target.setdefault(packed.name, []).append(packed.read(number))
+        return stop
+    for other in (wire.VARINT, wire.FIXED64, wire.BYTES):
+        known = table.get(tag & ~7 | other)
+        if known is not None:
+            raise ValueError(f"proto: wrong wireType = {tag & 7} for field {known.name}")
+    return wire.skip(data, at, tag & 7)
 
 
 def _entry(data: bytes) -> tuple[str, bytes]:
@@ -137,18 +147,17 @@ def _entry(data: bytes) -> tuple[str, bytes]:
     return key, value
 
 
-def _slot(name: str, shape: Shape) -> Slot:
-    if shape.form == "list":
-        assert shape.element is not None
-        wire_type, read = _value(shape.element)
-        return Slot(wire_type, Place.LIST, name, read, {})
-    if shape.form == "map":
-        assert shape.element is not None
-        element = shape.element
+def _slot(name: str, shape: Shape) -> tuple[int, Slot]:
+    """The wire type and slot of a field."""
+    element = shape.element
+    if shape.form == "list" and element:
+        wire_type, read = _value(element)
+        return wire_type, Slot(LIST, name, read, {})
+    if shape.form == "map" and element:
         read = _texts if element.form == "list" else _value(element)[1]
-        return Slot(wire.BYTES, Place.MAP, name, read, {})
+        return wire.BYTES, Slot(MAP, name, read, {})
     wire_type, read = _value(shape)
-    return Slot(wire_type, Place.FIELD, name, read, {})
+    return wire_type, Slot(FIELD, name, read, {})
 
 
 def _value(shape: Shape) -> tuple[int, Read]:
