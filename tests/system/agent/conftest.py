@@ -134,8 +134,9 @@ class Api:
         self.informer = informer
         informer.synced.set()
 
-    def add_pod(self, name, spec, namespace="tests"):
+    def add_pod(self, name, spec, namespace="tests", labels=None):
         meta = {"name": name, "namespace": namespace, "uid": str(uuid.uuid4()), "generation": 1}
+        meta["labels"] = labels or {}
         spec = {"restartPolicy": "Always", "terminationGracePeriodSeconds": 30, "nodeName": "node"} | spec
         scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
         pod = {"metadata": meta, "spec": spec, "status": {"phase": "Pending", "conditions": [scheduled]}}
