@@ -15,6 +15,7 @@ from master.api.admission.namespace_lifecycle import NamespaceLifecycle
 from master.api.admission.node_restriction import NodeRestriction
 from master.api.admission.node_taint import NodeTaint
 from master.api.admission.plugin import admit
+from master.api.admission.pod_security import PodSecurity
 from master.api.admission.priority import Priority
 from master.api.admission.rbac_escalation import RbacEscalation
 from master.api.admission.runtime_class import RuntimeClass
@@ -38,6 +39,7 @@ def chain(
         ServiceAccounts(reader),
         NodeRestriction(reader),
         NodeTaint(),
+        PodSecurity(reader),
         Priority(reader),
         DefaultTolerations(toleration_seconds),
         DefaultStorageClass(reader),
