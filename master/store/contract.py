@@ -35,7 +35,7 @@ class LeaseNotFoundError(Exception):
 
 
 class StoreUnavailableError(Exception):
-    """The write was not made: disk full, read-only file system, store closed, etcd without quorum.  The text says which."""
+    """Not done, and nothing changed: disk full, read-only file system, store closed, no quorum.  The text says which."""
 
 
 class StoreFileError(Exception):

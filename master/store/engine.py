@@ -79,6 +79,7 @@ class LogStore:
         try:
             for start in range(RANGE_ROWS, len(found), RANGE_ROWS):
                 await asyncio.sleep(0)
+                self._check_open()
                 kvs += self._keyspace.kvs(found[start : start + RANGE_ROWS])
         finally:
             self._reading -= 1

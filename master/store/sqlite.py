@@ -107,7 +107,7 @@ class SqliteLog:
         try:
             found = self._reader.execute(ONE_ROW, (number,)).fetchall()
         except apsw.Error as error:
-            raise DamagedError(f"key {key!r} at revision {revision_of(number)}: {error}") from error
+            raise _unreadable(f"key {key!r} at revision {revision_of(number)}", error) from error
         if not found:
             raise DamagedError(f"key {key!r} at revision {revision_of(number)}: its row is missing")
         return _checked(found[0]).value
@@ -116,11 +116,14 @@ class SqliteLog:
         try:
             return [_checked(columns) for columns in self._reader.execute(ROWS, (first, end, limit))]
         except apsw.Error as error:
-            raise DamagedError(f"log from revision {revision_of(first)} on: {error}") from error
+            raise _unreadable(f"log from revision {revision_of(first)} on", error) from error
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        self._reader.execute("BEGIN")
+        try:
+            self._reader.execute("BEGIN")
+        except apsw.Error as error:
+            raise _unreadable(f"store {self._path}", error) from error
         try:
             yield
         finally:
@@ -150,6 +153,13 @@ class SqliteLog:
         self._reader.close()
         self._writer.close()
         self._lock.release()
+
+
+def _unreadable(what: str, error: apsw.Error) -> Exception:
+    """Damage says that the file is wrong; anything else that it cannot be read now."""
+    if isinstance(error, apsw.CorruptError | apsw.NotADBError):
+        return DamagedError(f"{what}: {error}")
+    return StoreUnavailableError(f"{what}: {error}")
 
 
 def _columns(row: Row) -> tuple[int, bytes, int, int, int, int, bytes]:

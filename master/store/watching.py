@@ -35,7 +35,7 @@ class Hub:
     def __init__(self, revision: int) -> None:
         self.revision = revision
         self._watches: dict[Span, list[LogWatch]] = {}
-        self._closed: Exception | None = None
+        self.closed: Exception | None = None
 
     def publish(self, revision: int, events: list[Event]) -> None:
         self.revision = revision
@@ -47,8 +47,8 @@ class Hub:
 
     def add(self, watch: LogWatch) -> None:
         self._watches.setdefault(watch.span, []).append(watch)
-        if self._closed is not None:
-            watch.end(self._closed)
+        if self.closed is not None:
+            watch.end(self.closed)
 
     def remove(self, watch: LogWatch) -> None:
         watches = self._watches.get(watch.span, [])
@@ -58,7 +58,7 @@ class Hub:
             self._watches.pop(watch.span, None)
 
     def close(self, reason: Exception) -> None:
-        self._closed = reason
+        self.closed = reason
         for watches in list(self._watches.values()):
             for watch in list(watches):
                 watch.end(reason)
@@ -128,6 +128,9 @@ class LogWatch:
         self.end(StopAsyncIteration())
 
     def _catch_up(self) -> None:
+        if self._hub.closed is not None:
+            self.end(self._hub.closed)
+            return
         try:
             entries, self._next = self._history(self.span, self._next)
         except Exception as error:

@@ -13,6 +13,7 @@ from master.store.contract import (
     EventType,
     KeyValue,
     Put,
+    Range,
     SlowWatcherError,
     Store,
     StoreUnavailableError,
@@ -134,6 +135,17 @@ async def test_closed_watch_ends(store: Store) -> None:
         await anext(aiter(watch))
     assert isinstance((await asyncio.gather(waiting, return_exceptions=True))[0], Exception)
     await put(store, b"a")
+
+
+async def test_closing_the_store_ends_watches_of_the_past_and_long_reads(store: Store) -> None:
+    await put(store, *(b"k%d" % number for number in range(1500)))
+    watch = await store.watch(b"k", b"l", 1)
+    reading = asyncio.create_task(store.range(Range(b"k", b"l")))
+    await asyncio.sleep(0)
+    await store.close()
+    for waiting in (take(watch, 1), reading):
+        with pytest.raises(StoreUnavailableError):
+            await waiting
 
 
 async def test_closing_the_store_ends_its_watches(store: Store) -> None:
