@@ -11,7 +11,7 @@ import sys
 
 from bench.table import Row, render
 
-MODULES = ["store"]
+MODULES = ["api", "store"]
 
 
 def main(names: list[str]) -> int:
