@@ -66,6 +66,8 @@ def iptables_backend(look: Looker) -> Finding:
     rules = {}
     for backend in ("nft", "legacy"):
         try:
+            if backend == "legacy" and not look.read("/proc/net/ip_tables_names").strip():
+                continue  # no table; asking iptables-legacy would make one
             saved = look.run((f"iptables-{backend}-save",))
         except CouldNotLook:
             continue

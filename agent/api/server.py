@@ -23,7 +23,7 @@ from agent.runtime.contract import RuntimeFailure, StreamRequest, Streams
 from agent.streams.channels import PLAIN, PROTOCOLS, Channel
 from agent.streams.channels import Protocol as ChannelProtocol
 from agent.streams.forwarding import RUNTIME_PROTOCOL, TUNNEL, PortChannels, tunnel
-from agent.streams.sessions import Remote, StreamFailure, connect
+from agent.streams.sessions import Remote, StreamFailure, connect, spdy_headers
 from kube.errors import ApiError, bad_request
 from kube.upgrades import dial, join, switching, take_over
 
@@ -138,7 +138,7 @@ class NodeApi:
         if not _is_websocket(request):
             return await _pass_through(request, url)
         if TUNNEL in request.headers.get("Sec-WebSocket-Protocol", ""):
-            runtime = await dial("POST", url, _spdy_headers(RUNTIME_PROTOCOL))
+            runtime = await dial("POST", url, spdy_headers([RUNTIME_PROTOCOL]))
             socket = web.WebSocketResponse(protocols=(TUNNEL,), compress=False, heartbeat=PING_SECONDS, max_msg_size=0)
             await socket.prepare(request)
             await tunnel(socket, runtime)
@@ -220,21 +220,12 @@ async def _accept(request: web.Request) -> tuple[web.WebSocketResponse, ChannelP
     return socket, PROTOCOLS.get(chosen, PLAIN)
 
 
-def _spdy_headers(protocol: str) -> dict[str, str]:
-    return {
-        "Connection": "Upgrade",
-        "Upgrade": "SPDY/3.1",
-        "X-Stream-Protocol-Version": protocol,
-        "Content-Length": "0",
-    }
-
-
 async def _pass_through(request: web.Request, url: str) -> web.StreamResponse:
     """A SPDY client and the runtime, joined byte by byte."""
     if not request.headers.get("Upgrade", "").lower().startswith("spdy/"):
         raise bad_request("Upgrade request required")
-    versions = ",".join(request.headers.getall("X-Stream-Protocol-Version", []))
-    runtime = await dial("POST", url, _spdy_headers(versions))
+    versions = request.headers.getall("X-Stream-Protocol-Version", [])
+    runtime = await dial("POST", url, spdy_headers(versions))
     if runtime.status != 101:
         words = (await runtime.body()).decode("utf-8", "replace")
         runtime.writer.close()

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
+from typing import cast
 
 from dnslib import DNSError, DNSRecord
 
@@ -121,8 +122,7 @@ class _Exchange(asyncio.DatagramProtocol):
         self.answer = answer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        transport.sendto(self.packet)
+        cast(asyncio.DatagramTransport, transport).sendto(self.packet)
 
     def datagram_received(self, data: bytes, addr: object) -> None:
         if data[:2] == self.packet[:2] and len(data) >= 12 and not self.answer.done():

@@ -8,6 +8,7 @@ import struct
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from agent.dns.answers import Answers, MalformedQueryError, Packed, parse, respond
 from agent.dns.forwarding import RESOLV_CONFS, Forwarder, resolvers
@@ -111,8 +112,7 @@ class _Datagrams(asyncio.DatagramProtocol):
         self.server = server
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self.transport = transport
+        self.transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         answer = self.server.quick(data)

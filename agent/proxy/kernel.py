@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 _DIRECTORIES = "/usr/sbin:/sbin:/usr/bin:/bin"
@@ -72,17 +73,22 @@ def _explain(errors: str, text: str) -> str:
     return "; ".join(words[-3:]) + named
 
 
+LEGACY_TABLES = Path("/proc/net/ip_tables_names")
+"""Names the tables that legacy iptables has in this namespace.  Asking iptables-legacy would make them."""
+
+
 async def detect() -> Backend:
     """The backend in use on this machine: legacy only where its tables already hold rules and nft's do not."""
-    counts = {}
-    for backend in (Backend.NFT, Backend.LEGACY):
-        try:
-            saved = await Iptables(backend).save()
-        except (KernelError, FileNotFoundError):
-            continue
-        counts[backend] = sum(line.startswith("-A ") for line in saved.splitlines())
-    if not counts:
-        raise KernelError("neither iptables-nft nor iptables-legacy answers; install iptables")
-    if counts.get(Backend.LEGACY) and not counts.get(Backend.NFT):
-        return Backend.LEGACY
-    return Backend.NFT if Backend.NFT in counts else Backend.LEGACY
+    if await _rules(Backend.NFT):
+        return Backend.NFT
+    used = LEGACY_TABLES.exists() and LEGACY_TABLES.read_text().strip()
+    return Backend.LEGACY if used and await _rules(Backend.LEGACY) else Backend.NFT
+
+
+async def _rules(backend: Backend) -> int:
+    """How many rules there are through this backend; 0 also where its program is missing."""
+    try:
+        saved = await Iptables(backend).save()
+    except (KernelError, FileNotFoundError):
+        return 0
+    return sum(line.startswith("-A ") for line in saved.splitlines())

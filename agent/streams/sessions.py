@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from aiohttp import WSMsgType, web
@@ -69,6 +69,12 @@ class SpdyConnection:
     async def _send(self, frame: Frame) -> None:
         self.upgraded.writer.write(self._encoder.encode(frame))
         await self.upgraded.writer.drain()
+
+
+def spdy_headers(protocols: Iterable[str]) -> list[tuple[str, str]]:
+    """A request for SPDY; the server chooses among the stream protocols, each a header of its own."""
+    offers = [("X-Stream-Protocol-Version", protocol) for protocol in protocols]
+    return [("Connection", "Upgrade"), ("Upgrade", "SPDY/3.1"), ("Content-Length", "0"), *offers]
 
 
 async def connect(url: str, protocol: str) -> SpdyConnection:

@@ -68,10 +68,11 @@ class Nodes:
             raise bad_request("Upgrade request required")
         pod, way = self._pod(call), call.info.subresource
         container = "" if way == "portforward" else container_of(pod, call.query.get("container", ""))
-        headers = {name: call.request.headers[name] for name in PASSED_ON if name in call.request.headers}
+        given = call.request.headers
+        headers = [(name, value) for name in PASSED_ON for value in given.getall(name, [])]
         url = self._url(pod, way, container, call)
         try:
-            answer = await dial(call.request.method, url, headers | {"Content-Length": "0"}, self.tls)
+            answer = await dial(call.request.method, url, [*headers, ("Content-Length", "0")], self.tls)
         except (OSError, TimeoutError) as error:
             raise _unreachable(pod, error) from error
         if answer.status != 101:

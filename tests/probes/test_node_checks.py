@@ -85,7 +85,10 @@ def change(files=None, commands=None, **more):
 FAULTS = {
     "memory cgroup": (change({"/proc/cgroups": "memory\t0\t1\t0\n"}), "cgroup_enable=memory"),
     "forwarding": (change({"/proc/sys/net/ipv4/ip_forward": "0"}), "sysctl -w net.ipv4.ip_forward=1"),
-    "iptables backend": (change(commands={("iptables-legacy-save",): "-A INPUT -j DROP\n"}), "iptables-legacy -F"),
+    "iptables backend": (
+        change({"/proc/net/ip_tables_names": "nat\n"}, {("iptables-legacy-save",): "-A INPUT -j DROP\n"}),
+        "iptables-legacy -F",
+    ),
     "containerd": (change(commands={CTR: None}), "containerd"),
     "CNI": (change({"/etc/cni/net.d/05-other.conf": "{}"}), "remove /etc/cni/net.d/05-other.conf"),
     "services": (change(commands={("wherry-supervise", "status"): "[]"}), "wherry-containerd.log"),
@@ -119,7 +122,7 @@ def test_a_module_that_is_not_loaded_is_named():
 def test_broken_tools_end_in_could_not_look_never_in_a_traceback(rubbish):
     machine = healthy()
     machine.commands = dict.fromkeys(machine.commands, rubbish)
-    machine.files = {path: rubbish for path in machine.files}
+    machine.files = dict.fromkeys(machine.files, rubbish)
     assert len(examine(machine)) == len(CHECKS)
 
 
