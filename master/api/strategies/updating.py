@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -125,20 +124,24 @@ def _approval(obj: Object, old: Object) -> None:
 
 
 def _ephemeral(obj: Object, old: Object) -> None:
-    spec = copy.deepcopy(old["spec"])
-    spec["ephemeralContainers"] = obj["spec"].get("ephemeralContainers")
+    """Only ephemeral containers are taken from such an update."""
+    spec = {**old["spec"]}
+    _take(spec, obj.get("spec") or {}, "ephemeralContainers")
     obj["spec"] = spec
 
 
 def _resize(obj: Object, old: Object) -> None:
     """Only the resources of containers are taken from a resize."""
-    spec = copy.deepcopy(old["spec"])
+    asked, spec = obj.get("spec", {}), {**old["spec"]}
     for listing in ("containers", "initContainers"):
-        asked = {item.get("name"): item.get("resources") for item in obj["spec"].get(listing) or ()}
-        for container in spec.get(listing) or ():
-            if asked.get(container["name"]) is not None:
-                container["resources"] = asked[container["name"]]
+        sizes = {item.get("name"): item.get("resources") for item in asked.get(listing) or ()}
+        if listing in spec:
+            spec[listing] = [_sized(container, sizes.get(container["name"])) for container in spec[listing]]
     obj["spec"] = spec
+
+
+def _sized(container: Object, resources: Object | None) -> Object:
+    return container if resources is None else {**container, "resources": resources}
 
 
 ON_UPDATE: dict[tuple[str, str], Callable[[Object, Object], None]] = {
