@@ -41,14 +41,18 @@ async def dial(
     *,
     timeout: float = 10.0,
 ) -> Upgraded:
-    """Sends one request and reads the answer's head; a header may be given several times.  OSError or TimeoutError when the link fails."""
+    """Sends one request and reads the answer's head; a header may be given several times.
+
+    OSError or TimeoutError when the link fails.
+    """
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     secure = tls if parts.scheme == "https" else None
     async with asyncio.timeout(timeout):
         reader, writer = await asyncio.open_connection(parts.hostname, port, ssl=secure, limit=HEAD_LIMIT)
         target = parts.path + (f"?{parts.query}" if parts.query else "")
-        lines = [f"{method} {target} HTTP/1.1", f"Host: {parts.netloc}", *(f"{k}: {v}" for k, v in headers)]
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {parts.netloc}"]
+        lines += [f"{name}: {value}" for name, value in headers]
         writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")

@@ -79,13 +79,7 @@ def spdy_headers(protocols: Iterable[str]) -> list[tuple[str, str]]:
 
 async def connect(url: str, protocol: str) -> SpdyConnection:
     """Opens SPDY to the runtime's streaming server.  StreamFailure with its words when it refuses."""
-    headers = {
-        "Connection": "Upgrade",
-        "Upgrade": "SPDY/3.1",
-        "X-Stream-Protocol-Version": protocol,
-        "Content-Length": "0",
-    }
-    answer = await dial("POST", url, headers)
+    answer = await dial("POST", url, spdy_headers([protocol]))
     if answer.status != 101:
         words = (await answer.body()).decode("utf-8", "replace").strip()
         answer.writer.close()
