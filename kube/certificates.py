@@ -8,6 +8,7 @@ before it was made, because a board without a clock believes to live in the past
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,6 +54,11 @@ class Facts:
     serial: int
     not_after: datetime
     public_key: bytes
+
+    @property
+    def key_hash(self) -> str:
+        """What deny lists name a key by: the SHA-256 of its public half, in hexadecimal."""
+        return hashlib.sha256(self.public_key).hexdigest()
 
 
 def make_key() -> bytes:

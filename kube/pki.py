@@ -101,10 +101,7 @@ def ensure_master_pki(layout: Layout, names: Names, now: datetime | None = None)
 
 def cluster_id(layout: Layout) -> str:
     """A short public name of this cluster: a hash of its authority's public key."""
-    import hashlib
-
-    facts = read_certificate((layout.pki / "ca.crt").read_bytes())
-    return hashlib.sha256(facts.public_key).hexdigest()[:16]
+    return read_certificate((layout.pki / "ca.crt").read_bytes()).key_hash[:16]
 
 
 def read_pair(layout: Layout, name: str) -> Pair:

@@ -51,7 +51,7 @@ class CertificateAuthenticator:
         user = UserInfo(facts.common_name, facts.organizations, extra=extra)
         if len(self._known) >= REMEMBERED:
             self._known.clear()
-        known = Known(user, facts.not_after.timestamp(), hashlib.sha256(facts.public_key).hexdigest())
+        known = Known(user, facts.not_after.timestamp(), facts.key_hash)
         self._known[certificate] = known
         return known
 

@@ -95,9 +95,10 @@ class NodeAuthorizer:
         return Decision(False, f"node '{node}' cannot read all nodes, only its own Node object")
 
     def _service_accounts(self, node: str, request: RequestInfo) -> Decision:
-        if request.subresource != "token" or request.verb != "create":
-            return Decision(False, "can only create tokens for individual service accounts")
-        return self._related(node, request)
+        """An account of its pods: to read it, and to make tokens for it."""
+        if (request.verb, request.subresource) in (("get", ""), ("create", "token")):
+            return self._related(node, request)
+        return Decision(False, "can only get individual service accounts, and create tokens for them")
 
     def _leases(self, node: str, request: RequestInfo) -> Decision:
         if request.verb not in ("get", "create", "update", "patch", "delete"):

@@ -1,6 +1,5 @@
 """Each kind of credential: who it is, and when it is no longer good."""
 
-import hashlib
 import ssl
 from datetime import UTC, datetime
 
@@ -75,7 +74,7 @@ async def test_a_certificate_ends_in_the_middle_of_a_connection(reader, clock, c
 async def test_a_denied_key_is_out_at_once(reader, make, clock, certificate):
     authenticator = CertificateAuthenticator(reader, clock)
     await authenticator.authenticate(Credentials(certificate, None))
-    key = hashlib.sha256(read_certificate(certificate).public_key).hexdigest()
+    key = read_certificate(certificate).key_hash
     reader.put(make("v1", "ConfigMap", "kube-system/denied-certificates", data={key: "node n1 was removed"}))
     with pytest.raises(ApiError, match="deny list"):
         await authenticator.authenticate(Credentials(certificate, None))
