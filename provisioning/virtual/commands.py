@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from kube.layout import Layout
     from provisioning.virtual.nodes import VirtualNode
 
 MIB = 1 << 20
@@ -44,7 +45,23 @@ def create(name: str, root: Path, memory: int, cpus: float, subnet: str) -> None
         node.start()
     except (ValueError, PermissionError) as error:
         raise click.ClickException(str(error)) from error
+    _enrol(layout, node)
     click.echo(f"{name} {node.record.address}")
+
+
+def _enrol(layout: Layout, node: VirtualNode) -> None:
+    """The cluster of this root, where there is one, knows the node by its key from now on."""
+    import asyncio
+
+    from kube.client import Client
+    from provisioning.enrolments import record
+
+    async def run() -> None:
+        async with Client.from_kubeconfig(layout.admin_conf) as client:
+            await record(client, [node.enrolment])
+
+    if layout.admin_conf.exists():
+        asyncio.run(run())
 
 
 @virtual.command("list")
