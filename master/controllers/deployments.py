@@ -155,7 +155,8 @@ class Deployments:
         revision = annotations[rollouts.REVISION]
         if (deployment["metadata"].get("annotations") or {}).get(rollouts.REVISION) != revision:
             shown = {"metadata": {"annotations": {rollouts.REVISION: revision}}}
-            await self._client.patch(DEPLOYMENT, *key, shown)
+            # By way of the status: annotations written otherwise raise the generation, as if the user had changed something.
+            await self._client.patch(DEPLOYMENT, *key, shown, subresource="status")
         return new
 
     async def _resize(self, key: Key, deployment: Object, new: Object | None, sets: list[Object]) -> list[Object]:

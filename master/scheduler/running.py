@@ -21,6 +21,7 @@ from kube.errors import ApiError
 from kube.events import NORMAL, WARNING, About, Recorder
 from kube.informers import LINK_FAILURES, Informer
 from kube.kinds import Kind
+from kube.layout import Layout
 from master.scheduler.cluster import Cluster
 from master.scheduler.nodes import Node, read_node
 from master.scheduler.pods import Key, Pod, read_pod
@@ -44,8 +45,13 @@ def _kind(name: str) -> Kind:
 POD, NODE, NAMESPACE, CLAIM = _kind("Pod"), _kind("Node"), _kind("Namespace"), _kind("PersistentVolumeClaim")
 
 
-async def run(client: Client, config: MasterConfig | None = None, rng: random.Random | None = None) -> None:
-    """Schedule until cancelled."""
+async def run(
+    client: Client,
+    config: MasterConfig | None = None,
+    layout: Layout | None = None,
+    rng: random.Random | None = None,
+) -> None:
+    """Schedule until cancelled; settings and paths are taken as every role gets them, and not needed."""
     await Loop(client, rng or random.Random()).run()
 
 
