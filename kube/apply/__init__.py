@@ -14,13 +14,14 @@ from typing import Any
 
 import orjson
 
-from kube import decoding, parsing
+from kube import decoding
 from kube.apply import managers as owners
 from kube.apply import sets
 from kube.apply.compiling import UNOWNED_METADATA, UNOWNED_ROOT, baseline, custom_type, type_of
 from kube.apply.managers import APPLY, UPDATE, Manager, Managers
 from kube.apply.sets import Node
 from kube.apply.types import SchemaError, Struct
+from kube.decoding import parsing
 from kube.errors import ApiError, Cause, bad_request, invalid
 from kube.kinds import Kind
 

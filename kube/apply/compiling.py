@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from kube import presence, schemas
+from kube import schemas
 from kube.apply.types import LEAF_TYPE, Items, Leaf, Map, Struct, by_keys, by_value
 from kube.kinds import Kind
-from kube.schemas import Field, Shape
+from kube.schemas import Field, Shape, presence
 
 # What nobody owns: the server's own words about an object.
 UNOWNED_ROOT = ("apiVersion", "kind")

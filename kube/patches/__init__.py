@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kube import parsing
+from kube.decoding import parsing
 from kube.errors import ApiError, bad_request
 from kube.kinds import Kind
 from kube.patches import json_patch, merge_patch, strategic

@@ -1,6 +1,6 @@
 """Reads a protobuf message into the plain object its JSON would be.
 
-As in kube/coercion.py, a definition is compiled once into a table, here from field number to a reader of the payload.
+As in kube/decoding/coercion.py, a definition is compiled once into a table, here from field number to a reader of the payload.
 """
 
 from __future__ import annotations

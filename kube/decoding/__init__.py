@@ -4,7 +4,7 @@
 
 `field_validation` says what becomes of fields the schema does not know and of keys said twice: `Strict` refuses them,
 `Warn` drops them with a warning each, `Ignore` drops them.  The object that comes out is in the form the API keeps: see
-kube/coercion.py.  `recode` does the same for an object that did not come from a body, such as the result of a patch.
+kube/decoding/coercion.py.  `recode` does the same for an object that did not come from a body, such as the result of a patch.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from typing import Any
 
 import orjson
 
-from kube import coercion, kinds, parsing, protobuf, pruning, schemas
-from kube.coercion import Mismatch, UnknownField
+from kube import kinds, protobuf, schemas
+from kube.decoding import coercion, parsing, pruning
+from kube.decoding.coercion import UnknownField
+from kube.decoding.scalars import Mismatch, json_type
 from kube.errors import ApiError, bad_request
 from kube.kinds import Kind
 
@@ -104,12 +106,12 @@ def check_header(value: Any, body: bytes, kind: Kind) -> tuple[str, str]:
     if value is None:
         return kind.api_version, kind.kind
     if not isinstance(value, dict):
-        complaint = f"json: cannot unmarshal {coercion.json_type(value)} into Go value of type {_HEADER}"
+        complaint = f"json: cannot unmarshal {json_type(value)} into Go value of type {_HEADER}"
         raise _unrecognized(kind, complaint, body)
     api_version, name = value.get("apiVersion") or kind.api_version, value.get("kind") or kind.kind
     for field, text in (("apiVersion", api_version), ("kind", name)):
         if not isinstance(text, str):
-            found = coercion.json_type(text)
+            found = json_type(text)
             complaint = f"json: cannot unmarshal {found} into Go struct field .{field} of type string"
             raise _unrecognized(kind, complaint, body)
     if (api_version, name) != (kind.api_version, kind.kind) and not name == kind.kind == "DeleteOptions":

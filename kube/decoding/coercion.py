@@ -2,50 +2,20 @@
 
 How it works: each definition is compiled once, on first use, into closures: a table from field to converter.  A converter
 answers the canonical value, or ABSENT for what an encoder would leave out (null, an empty optional list, the zero of a
-field that has no pointer: kube/presence.py).  A wrong type raises `Mismatch`, which collects its path on the way up, so
+field that has no pointer: kube/schemas/presence.py).  A wrong type raises `Mismatch`, which collects its path on the way up, so
 that the good case pays nothing for it.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-from kube import presence, quantities, schemas, times, typenames
-from kube.schemas import Field, Shape
-
-Convert = Callable[[Any], Any]
-
-
-class _Absent:
-    """The type of ABSENT, the value of a field that is left out."""
-
-
-ABSENT = _Absent()
-
-
-class Mismatch(Exception):
-    """A value of the wrong JSON type; `text` is the message in Go's words."""
-
-    def __init__(self, found: str, expected: str) -> None:
-        super().__init__(found, expected)
-        self.found, self.expected = found, expected
-        self.struct, self.path = "", ""
-
-    def inside(self, definition: str, field: str) -> None:
-        """Notes one more level on the way from the value to the root."""
-        part = typenames.path_part(definition, field)
-        self.struct = self.struct or definition.rpartition(".")[2]
-        self.path = f"{part}.{self.path}" if self.path else part
-
-    @property
-    def text(self) -> str:
-        place = f"Go struct field {self.struct}.{self.path}" if self.path else "Go value"
-        return f"json: cannot unmarshal {self.found} into {place} of type {self.expected}"
+from kube import schemas
+from kube.decoding import scalars, typenames
+from kube.decoding.scalars import ABSENT, Convert, Mismatch
+from kube.schemas import Field, Shape, presence
 
 
 class UnknownField(Exception):
@@ -80,7 +50,7 @@ def _struct_converter(name: str, table: dict[str, Convert], always: list[tuple[s
 
     def convert(value: Any) -> dict[str, Any]:
         if type(value) is not dict:
-            raise Mismatch(json_type(value), expected)
+            raise Mismatch(scalars.json_type(value), expected)
         result: dict[str, Any] = {}
         key = ""
         try:
@@ -128,12 +98,12 @@ def _field_converter(definition: str, field: Field) -> Convert:
         return _map(definition, field, shape, keep_empty=field.required)
     if shape.form == "string":
         pointer = field.required or field.name in presence.pointer_strings(definition)
-        return _string(expected, keep_empty=pointer)
+        return scalars.string(expected, keep_empty=pointer)
     if shape.form in ("int32", "int64", "double"):
         keep = field.required or field.name not in presence.value_numbers(definition)
-        return _number(shape.form, expected, keep_zero=keep)
+        return scalars.number(shape.form, expected, keep_zero=keep)
     if shape.form == "boolean":
-        return _boolean(keep_false=field.required or field.name not in presence.VALUE_BOOLEANS)
+        return scalars.boolean(keep_false=field.required or field.name not in presence.VALUE_BOOLEANS)
     return _element(definition, field, shape)
 
 
@@ -147,12 +117,12 @@ def _element(definition: str, field: Field, shape: Shape) -> Convert:
         return _SCALARS[shape.ref] if shape.ref in _SCALARS else struct(shape.ref)
     expected = typenames.type_name(definition, field.name, shape)
     if shape.form == "string":
-        return _string(expected, keep_empty=True)
+        return scalars.string(expected, keep_empty=True)
     if shape.form == "bytes":
-        return _bytes
+        return scalars.base64_text
     if shape.form == "boolean":
-        return _boolean(keep_false=True)
-    return _number(shape.form, expected, keep_zero=True)
+        return scalars.boolean(keep_false=True)
+    return scalars.number(shape.form, expected, keep_zero=True)
 
 
 def _list(definition: str, field: Field, shape: Shape, keep_empty: bool) -> Convert:
@@ -163,7 +133,7 @@ def _list(definition: str, field: Field, shape: Shape, keep_empty: bool) -> Conv
 
     def convert(value: Any) -> Any:
         if type(value) is not list:
-            raise Mismatch(json_type(value), expected)
+            raise Mismatch(scalars.json_type(value), expected)
         if not value:
             return value if keep_empty else ABSENT
         return [element(item if item is not None else zero()) for item in value]
@@ -174,13 +144,13 @@ def _list(definition: str, field: Field, shape: Shape, keep_empty: bool) -> Conv
 def _map(definition: str, field: Field, shape: Shape, keep_empty: bool) -> Convert:
     assert shape.element is not None
     resources = shape.element.ref == schemas.QUANTITY
-    element = _resource if resources else _element(definition, field, shape.element)
+    element = scalars.resource if resources else _element(definition, field, shape.element)
     zero = _null_element(shape.element)
     expected = typenames.type_name(definition, field.name, shape)
 
     def convert(value: Any) -> Any:
         if type(value) is not dict:
-            raise Mismatch(json_type(value), expected)
+            raise Mismatch(scalars.json_type(value), expected)
         if not value:
             return value if keep_empty else ABSENT
         return {key: element(item if item is not None else zero()) for key, item in value.items()}
@@ -207,124 +177,6 @@ def _null_element(shape: Shape) -> Callable[[], Any]:
     return dict if shape.form == "ref" else _ZEROS[shape.form]
 
 
-def _string(expected: str, keep_empty: bool) -> Convert:
-    def kept(value: Any) -> Any:
-        if type(value) is str:
-            return value
-        raise Mismatch(json_type(value), expected)
-
-    def by_value(value: Any) -> Any:
-        if type(value) is str:
-            return value or ABSENT
-        raise Mismatch(json_type(value), expected)
-
-    return kept if keep_empty else by_value
-
-
-_LIMITS = {"int32": 2**31, "int64": 2**63}
-
-
-def _number(form: str, expected: str, keep_zero: bool) -> Convert:
-    limit = _LIMITS.get(form, 0)
-
-    def integer(value: Any) -> Any:
-        if type(value) is not int:
-            found = f"number {_number_text(value)}" if type(value) is float else json_type(value)
-            raise Mismatch(found, expected)
-        if not -limit <= value < limit:
-            raise Mismatch(f"number {value}", expected)
-        return value if value or keep_zero else ABSENT
-
-    def double(value: Any) -> Any:
-        if type(value) not in (int, float):
-            raise Mismatch(json_type(value), expected)
-        return int(value) if float(value).is_integer() and abs(value) < 2**53 else value
-
-    return integer if limit else double
-
-
-def _boolean(keep_false: bool) -> Convert:
-    def convert(value: Any) -> Any:
-        if type(value) is not bool:
-            raise Mismatch(json_type(value), "bool")
-        return value if value or keep_false else ABSENT
-
-    return convert
-
-
-_BASE64 = re.compile(r"[A-Za-z0-9+/]*")
-
-
-def _bytes(value: Any) -> str:
-    """Base64 text, written back without line breaks."""
-    if type(value) is not str:
-        raise Mismatch(json_type(value), "[]uint8")
-    text = value.replace("\n", "").replace("\r", "") if "\n" in value or "\r" in value else value
-    try:
-        base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ValueError(f"illegal base64 data at input byte {_base64_fault(text)}") from error
-    return text
-
-
-def _base64_fault(text: str) -> int:
-    """Where Go's decoder stops: at the first foreign character, else at the start of the last, short quantum."""
-    match = _BASE64.match(text)
-    end = match.end() if match else 0
-    return end if end < len(text) else len(text) - len(text) % 4
-
-
-def _quantity_text(value: Any) -> str:
-    if type(value) is str:
-        return value.strip()
-    if type(value) is int:
-        return str(value)
-    if type(value) is float:
-        return _number_text(value)
-    raise ValueError(quantities.WRONG_FORMAT)
-
-
-def _quantity(value: Any) -> str:
-    """A quantity outside resource lists keeps the words it was written in."""
-    text = _quantity_text(value)
-    quantities.parse(text)
-    return text
-
-
-def _resource(value: Any) -> str:
-    return quantities.canonical_resource(_quantity_text(value))
-
-
-def _number_text(value: float) -> str:
-    text = repr(value)
-    return text.removesuffix(".0") if "e" not in text else text.replace("e+", "e")
-
-
-def _time(value: Any) -> str:
-    if type(value) is not str:
-        raise Mismatch(json_type(value), "string")
-    return times.canonical(value)
-
-
-def _micro_time(value: Any) -> str:
-    if type(value) is not str:
-        raise Mismatch(json_type(value), "string")
-    return times.micro_canonical(value)
-
-
-def _int_or_string(value: Any) -> Any:
-    if type(value) is str:
-        return value
-    if type(value) is int and -(2**31) <= value < 2**31:
-        return value
-    found = json_type(value)
-    raise Mismatch(f"number {_number_text(value)}" if found == "number" else found, "int32")
-
-
-def _as_is(value: Any) -> Any:
-    return value
-
-
 _PROPS = schemas.APIEXTENSIONS + "JSONSchemaProps"
 
 
@@ -346,26 +198,19 @@ def _schema_or_strings(value: Any) -> Any:
 
 def _schema_or(expected: str, value: Any) -> Any:
     if type(value) is not dict:
-        raise ValueError(f"json: cannot unmarshal {json_type(value)} into Go value of type v1.{expected}")
+        raise ValueError(f"json: cannot unmarshal {scalars.json_type(value)} into Go value of type v1.{expected}")
     return struct(_PROPS)(value)
 
 
 _SCALARS: dict[str, Convert] = {
-    schemas.QUANTITY: _quantity,
-    schemas.INT_OR_STRING: _int_or_string,
-    schemas.TIME: _time,
-    schemas.MICRO_TIME: _micro_time,
-    schemas.RAW: _as_is,
-    schemas.FIELDS_V1: _as_is,
-    schemas.ANY_JSON: _as_is,
+    schemas.QUANTITY: scalars.quantity,
+    schemas.INT_OR_STRING: scalars.int_or_string,
+    schemas.TIME: scalars.time,
+    schemas.MICRO_TIME: scalars.micro_time,
+    schemas.RAW: scalars.as_is,
+    schemas.FIELDS_V1: scalars.as_is,
+    schemas.ANY_JSON: scalars.as_is,
     schemas.SCHEMA_OR_ARRAY: _schema_or_array,
     schemas.SCHEMA_OR_BOOL: _schema_or_bool,
     schemas.SCHEMA_OR_STRINGS: _schema_or_strings,
 }
-
-_JSON_TYPES = {dict: "object", list: "array", str: "string", bool: "bool", int: "number", float: "number"}
-
-
-def json_type(value: Any) -> str:
-    """A value's JSON type in the words of Go's errors."""
-    return _JSON_TYPES.get(type(value), "null")
