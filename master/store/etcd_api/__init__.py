@@ -7,3 +7,8 @@ coming and going, users and roles) is refused by name.  grpc is imported by `ser
 The messages are generated, from the checkout's top folder, by:
     python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. master/store/etcd_api/rpc.proto
 """
+
+import os
+
+# The master starts children by fork and exec; gRPC's own care for forks would only write a line into the log each time.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
