@@ -293,7 +293,8 @@ async def join_all_proven(
     if not missing:
         return []
     known_keys = await read(client)
-    heard, cluster = await asyncio.gather(hear(missing), Cluster.of(layout, client))
+    cluster = await Cluster.of(layout, client)
+    heard = await hear(missing, cluster.config.api.advertise)
     silent = sorted(missing - set(heard))
     if silent:
         raise JoinError(
@@ -322,9 +323,12 @@ def _silent(_name: str, _title: str) -> None:
     return
 
 
-async def hear(names: set[str], seconds: float = HEARD_SECONDS) -> dict[str, Seen]:
-    """The boards of these names that announce themselves, as soon as all are heard."""
-    async with browse() as browser:
+async def hear(names: set[str], at: Sequence[str], seconds: float = HEARD_SECONDS) -> dict[str, Seen]:
+    """The boards of these names that announce themselves, as soon as all are heard.
+
+    `at` are the master's own addresses to listen at: where several clusters share a machine, each has its own link.
+    """
+    async with browse(list(at)) as browser:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while names - set(_by_name(browser)):
