@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kube.kinds import Kind
-from master.api.defaults import cluster, extensions, pods, services, workloads
+from master.api.defaults import cluster, devices, extensions, pods, services, workloads
 
 Object = dict[str, Any]
 
@@ -45,6 +45,8 @@ DEFAULTS: dict[str, Callable[[Object], None]] = {
     "PriorityLevelConfiguration": extensions.priority_level,
     "ReplicaSet": workloads.replica_set,
     "ReplicationController": workloads.replication_controller,
+    "ResourceClaim": devices.claim,
+    "ResourceClaimTemplate": devices.claim_template,
     "RoleBinding": cluster.role_binding,
     "Secret": cluster.secret,
     "Service": services.service,
