@@ -167,7 +167,7 @@ class History:
 
 
 @pytest.mark.parametrize("backend", ["memory", "sqlite"])
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=histories)
 def test_store_does_what_the_model_does(backend: str, steps: list[list[Txn] | Compact | Reopen]) -> None:
     async def play(folder: str) -> None:
