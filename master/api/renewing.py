@@ -1,0 +1,50 @@
+"""Certificates of a master that runs for years and moves: renewed before they end, issued anew when an address comes.
+
+How it works: every `PERIOD` seconds the PKI is brought to what it should be, which writes nothing as a rule.  What was
+written is loaded into the TLS contexts in use, so that new connections get it; open ones keep theirs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from kube.layout import Layout
+from kube.pki import Names, ensure_master_pki
+
+log = logging.getLogger(__name__)
+
+PERIOD = 60.0
+
+
+class Renewal:
+    def __init__(
+        self, layout: Layout, names: Callable[[], Names], contexts: Mapping[str, ssl.SSLContext], period: float = PERIOD
+    ) -> None:
+        """`names` is asked each time; `contexts`: the certificate's name in the PKI's folder → who serves with it."""
+        self._layout = layout
+        self._names = names
+        self._contexts = contexts
+        self._period = period
+
+    async def run(self) -> None:
+        """Until cancelled; a failure (a full disk) is logged and tried again."""
+        while True:
+            await asyncio.sleep(self._period)
+            try:
+                await self.once()
+            except (OSError, ValueError) as error:
+                log.error("certificates not renewed: %s", error)
+
+    async def once(self) -> list[Path]:
+        """What was written."""
+        written = await asyncio.to_thread(ensure_master_pki, self._layout, self._names())
+        for name, context in self._contexts.items():
+            certificate = self._layout.pki / f"{name}.crt"
+            if certificate in written:
+                context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+                log.info("serving with a new certificate name=%s", name)
+        return written
