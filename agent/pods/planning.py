@@ -107,6 +107,10 @@ def _active(pod: Pod, seen: Observed, now: float) -> Iterator[Step]:
     elif seen.refresh_at < float("inf"):
         yield Wait(seen.refresh_at)
     sandbox = seen.sandbox
+    misplaced = list(_misplaced(seen, sandbox.id if sandbox else ""))
+    if misplaced:
+        yield from misplaced
+        return
     if sandbox is None:
         yield from _new_sandbox(seen, now)
         return
@@ -119,9 +123,15 @@ def _active(pod: Pod, seen: Observed, now: float) -> Iterator[Step]:
         yield Wait(deadline(pod, seen))
 
 
+def _misplaced(seen: Observed, sandbox_id: str) -> Iterator[Step]:
+    """Only the newest attempt of a container may run, and only in the living sandbox; before others start, these end."""
+    for attempts in seen.attempts.values():
+        for number, attempt in enumerate(attempts):
+            if attempt.running and (number > 0 or attempt.sandbox_id != sandbox_id):
+                yield Stop(attempt.id, attempt.name, 0, f"Stopping container {attempt.name}: its place is taken")
+
+
 def _new_sandbox(seen: Observed, now: float) -> Iterator[Step]:
-    for attempt in seen.running():
-        yield Stop(attempt.id, attempt.name, 0, "Pod sandbox is gone")
     trouble = seen.troubles.get("")
     if trouble and now < trouble.retry_at:
         yield Wait(trouble.retry_at)
@@ -224,8 +234,7 @@ def _restart(
 def _old_attempts(seen: Observed) -> Iterator[Step]:
     for attempts in seen.attempts.values():
         for attempt in attempts[KEPT_ATTEMPTS:]:
-            if attempt.ended:
-                yield Forget(attempt.id, attempt.name, attempt.attempt)
+            yield Forget(attempt.id, attempt.name, attempt.attempt)
 
 
 def _here(attempt: Attempt | None, sandbox_id: str) -> Attempt | None:
