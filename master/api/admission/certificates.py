@@ -1,6 +1,6 @@
 """Certificates: who approves or signs a request needs the right on its signer, and nobody asks to be a master.
 
-CertificateApproval, CertificateSigning and CertificateSubjectRestriction of upstream, in one table.
+CertificateApproval, CertificateSigning and CertificateSubjectRestriction of upstream, and who it is that asks.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from kube.certificates import read_csr
 from kube.kinds import kind_of
 from master.api.admission.plugin import Plugin, refusal
 from master.api.authz.rbac import MASTERS
-from master.api.contract import Attributes, Authorizer, Object, RequestInfo
+from master.api.contract import Attributes, Authorizer, Object, RequestInfo, UserInfo
 
 GROUP = "certificates.k8s.io"
 REQUEST = kind_of({"apiVersion": f"{GROUP}/v1", "kind": "CertificateSigningRequest"})
@@ -25,6 +25,16 @@ class Certificates(Plugin):
 
     def __init__(self, authorizer: Authorizer) -> None:
         self._authorizer = authorizer
+
+    async def mutate(self, attributes: Attributes) -> None:
+        """Who asks is the server's to say: approvers decide by it.  What was asked never changes."""
+        new = attributes.object
+        if attributes.kind is not REQUEST or new is None:
+            return
+        if attributes.operation == "CREATE":
+            _set_requester(new.setdefault("spec", {}), attributes.user)
+        elif attributes.old is not None:
+            new["spec"] = attributes.old["spec"]
 
     async def validate(self, attributes: Attributes) -> None:
         new = attributes.object
@@ -42,6 +52,19 @@ class Certificates(Plugin):
             if self._authorizer.authorize(attributes.user, asked).allowed:
                 return
         raise refusal(attributes, f'user not permitted to {verb} requests with signerName "{signer}"')
+
+
+def _set_requester(spec: Object, user: UserInfo) -> None:
+    who = {
+        "username": user.name,
+        "uid": user.uid,
+        "groups": list(user.groups),
+        "extra": {key: list(values) for key, values in user.extra.items()},
+    }
+    for field, value in who.items():
+        spec.pop(field, None)
+        if value:
+            spec[field] = value
 
 
 def _needs_right(attributes: Attributes) -> bool:

@@ -345,6 +345,18 @@ async def test_nobody_asks_to_be_a_master(refused, write, make):
     )
 
 
+async def test_who_asks_for_a_certificate_is_the_servers_to_say(write, make):
+    lying = request(make)
+    lying["spec"] |= {"username": "system:node:n1", "groups": ["system:masters"], "uid": "7"}
+    made = await write(lying, ANN)
+    assert {key: made["spec"].get(key) for key in ("username", "groups", "uid")} == {
+        "username": "ann",
+        "groups": ["system:authenticated"],
+        "uid": None,
+    }
+    assert (await write(lying, ADMIN, old=made))["spec"] == made["spec"]
+
+
 async def test_approving_needs_a_right_on_the_signer(refused, write, make):
     csr = request(make)
     error = await refused(csr, ANN, old=csr, subresource="approval")
