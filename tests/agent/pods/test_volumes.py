@@ -1,0 +1,151 @@
+"""Files of volumes, and how they change under a reader."""
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from agent.pods.environment import Surroundings
+from agent.pods.places import Paths
+from agent.pods.references import references
+from agent.pods.volumes.mounting import Unsupported, check_host_path, host_folder, mounts_below
+from agent.pods.volumes.payloads import File, Missing, TokenAsked, payload, tokens_asked
+from agent.pods.volumes.publishing import publish
+
+POD = {"metadata": {"name": "p", "namespace": "n", "uid": "u", "labels": {"a": "1"}}, "spec": {"containers": []}}
+AROUND = Surroundings(
+    objects={
+        ("ConfigMap", "settings"): {
+            "data": {"a": "1", "b": "2"},
+            "binaryData": {"c": base64.b64encode(b"\0").decode()},
+        },
+        ("Secret", "hidden"): {"data": {"key": base64.b64encode(b"secret").decode()}},
+    }
+)
+
+
+def files(volume, tokens=None):
+    return payload(volume, POD, AROUND, tokens or {})
+
+
+def test_a_config_map_whole():
+    assert files({"configMap": {"name": "settings"}}) == {"a": File(b"1"), "b": File(b"2"), "c": File(b"\0")}
+
+
+def test_chosen_keys_with_modes():
+    items = [{"key": "a", "path": "x/y", "mode": 0o600}]
+    assert files({"configMap": {"name": "settings", "items": items}}) == {"x/y": File(b"1", 0o600)}
+
+
+def test_a_secret_with_its_mode():
+    assert files({"secret": {"secretName": "hidden", "defaultMode": 0o400}}) == {"key": File(b"secret", 0o400)}
+
+
+def test_projected_from_every_source():
+    sources = [
+        {"serviceAccountToken": {"path": "token", "audience": "me", "expirationSeconds": 600}},
+        {"configMap": {"name": "settings", "items": [{"key": "a", "path": "ca"}]}},
+        {"secret": {"name": "hidden"}},
+        {"downwardAPI": {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]}},
+    ]
+    volume = {"projected": {"sources": sources}}
+    asked = TokenAsked("me", 600)
+    assert tokens_asked(volume) == [asked]
+    found = files(volume, {asked: "abc"})
+    assert {name: file.content for name, file in found.items()} == {
+        "token": b"abc",
+        "ca": b"1",
+        "key": b"secret",
+        "labels": b'a="1"',
+    }
+
+
+@pytest.mark.parametrize(
+    ("volume", "complaint"),
+    [
+        ({"configMap": {"name": "none"}}, 'configmap "none" not found'),
+        ({"secret": {"secretName": "none"}}, 'secret "none" not found'),
+        ({"configMap": {"name": "settings", "items": [{"key": "z", "path": "z"}]}}, "non-existent configmap key: z"),
+        ({"projected": {"sources": [{"clusterTrustBundle": {"path": "x"}}]}}, "clusterTrustBundle is not supported"),
+    ],
+)
+def test_what_is_missing_is_named(volume, complaint):
+    with pytest.raises(Missing, match=complaint):
+        files(volume)
+
+
+def test_optional_may_be_missing():
+    assert files({"configMap": {"name": "none", "optional": True}}) == {}
+
+
+def test_publishing_swaps_all_at_once(tmp_path):
+    assert publish(tmp_path, {"a": File(b"1"), "d/b": File(b"2", 0o600)})
+    first = (tmp_path / "..data").resolve()
+    assert (tmp_path / "a").is_symlink() and (tmp_path / "d/b").read_bytes() == b"2"
+    assert (first / "d/b").stat().st_mode & 0o777 == 0o600
+    assert publish(tmp_path, {"a": File(b"3")})
+    assert (tmp_path / "a").read_bytes() == b"3"
+    assert sorted(p.name for p in tmp_path.iterdir() if not p.name.startswith("..")) == ["a"]
+    assert not first.exists()
+
+
+def test_publishing_the_same_changes_nothing(tmp_path):
+    content = {"a": File(b"1")}
+    publish(tmp_path, content)
+    before = (tmp_path / "..data").readlink()
+    assert not publish(tmp_path, content)
+    assert (tmp_path / "..data").readlink() == before
+
+
+def test_nothing_is_published_outside(tmp_path):
+    with pytest.raises(ValueError, match="leads out"):
+        publish(tmp_path, {"../x": File(b"")})
+
+
+@pytest.mark.parametrize("kind", ["DirectoryOrCreate", "FileOrCreate"])
+def test_host_paths_are_made(tmp_path, kind):
+    path = tmp_path / "x"
+    check_host_path(path, kind)
+    assert path.is_dir() == (kind == "DirectoryOrCreate")
+
+
+def test_host_paths_are_checked(tmp_path):
+    with pytest.raises(Missing, match="is not a directory"):
+        check_host_path(tmp_path / "x", "Directory")
+    check_host_path(tmp_path / "x", "")
+
+
+def test_a_volume_of_another_kind_is_refused_by_name():
+    with pytest.raises(Unsupported, match="'data': iscsi is not supported"):
+        host_folder({"name": "data", "iscsi": {}}, "u", Paths())
+
+
+def test_mounts_are_found_the_deepest_first():
+    table = "tmpfs /p/a tmpfs rw 0 0\nx /p/a/b\\040c ext4 rw 0 0\ny /other ext4 rw 0 0\n"
+    assert [str(path) for path in mounts_below(Path("/p"), table)] == ["/p/a/b c", "/p/a"]
+
+
+def test_everything_a_pod_names():
+    env = [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "one", "key": "k"}}}]
+    pod = {
+        "metadata": {"namespace": "n"},
+        "spec": {
+            "containers": [{"env": env, "envFrom": [{"configMapRef": {"name": "two"}}]}],
+            "volumes": [
+                {"name": "v", "secret": {"secretName": "three"}},
+                {
+                    "name": "w",
+                    "projected": {"sources": [{"configMap": {"name": "four"}}, {"secret": {"name": "five"}}]},
+                },
+            ],
+            "imagePullSecrets": [{"name": "six"}],
+        },
+    }
+    assert {(kind, name) for kind, _, name in references(pod)} == {
+        ("Secret", "one"),
+        ("ConfigMap", "two"),
+        ("Secret", "three"),
+        ("ConfigMap", "four"),
+        ("Secret", "five"),
+        ("Secret", "six"),
+    }
