@@ -65,12 +65,16 @@ def served(root: Path) -> Iterator[tuple[int, Layout]]:
 
 
 async def _measured(server: int, layout: Layout) -> list[Row]:
-    while not layout.admin_conf.exists():
-        await asyncio.sleep(0.05)
+    await _appeared(layout.admin_conf)
     async with Client.from_kubeconfig(layout.admin_conf) as admin:
         token = await _prepare(admin)
         async with Client(admin.server, ca=layout.pki / "ca.crt", token=token, parallel=2 * WATCHERS) as client:
             return await _calls(server, client)
+
+
+async def _appeared(path: Path) -> None:
+    while not path.exists():  # noqa: ASYNC110  (another process makes it)
+        await asyncio.sleep(0.05)
 
 
 async def _prepare(admin: Client) -> str:

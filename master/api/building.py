@@ -17,6 +17,7 @@ from master.api.discovery import Discovery
 from master.api.handling import Api, Creator, Document, kinds_finder
 from master.api.health import Health, Metrics, version
 from master.api.lists import Lists
+from master.api.openapi import OpenApi
 from master.api.registry import Registry
 from master.api.verbs import Rooms, Verb
 from master.api.watching import Watches
@@ -91,11 +92,11 @@ def build(store: Store, cache: Cache, given: Parts, kinds: Sequence[Kind] = BUIL
     api.ways.update(given.ways)
     server = Server(store, cache, registry, api, watches)
     api.documents.update(given.documents)
-    _documents(api, server, Discovery(kinds, given.address))
+    _documents(api, server, Discovery(kinds, given.address), OpenApi(kinds))
     return server
 
 
-def _documents(api: Api, server: Server, discovery: Discovery) -> None:
+def _documents(api: Api, server: Server, discovery: Discovery, openapi: OpenApi) -> None:
     health = Health({"ping": str, "store": lambda: _asked(server.store), "watch-cache": server.trouble})
     metrics = Metrics(lambda: server.store.revision, lambda: len(server.watches))
     api.observe = metrics.observe
@@ -103,6 +104,8 @@ def _documents(api: Api, server: Server, discovery: Discovery) -> None:
         api.documents[path] = api.documents[f"{path}/*"] = health.serve
     for path in ("/api", "/apis"):
         api.documents[path] = api.documents[f"{path}/*"] = discovery.serve
+    for path in ("/openapi/v2", "/openapi/v3", "/openapi/v3/*"):
+        api.documents[path] = openapi.serve
     api.documents |= {"/version": version, "/metrics": metrics.serve, "/": discovery.root, "": discovery.root}
     discovery.others += [path for path in api.documents if path.strip("/") and "*" not in path]
 

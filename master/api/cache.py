@@ -12,96 +12,35 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
-from bisect import bisect_left, insort
-from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import count
 
 import orjson
 
+from kube.decoding import PROTOBUF, decode
+from kube.errors import ApiError
 from kube.kinds import Kind
-from master.api.entries import Attributes, Entry, Object, Shape, attributes_of, shape_of
-from master.api.watchers import ADDED, DELETED, MODIFIED, Change, Watchers
+from master.api.collections import Collection, Listener
+from master.api.entries import Attributes, Entry, Object, attributes_of
+from master.api.sealing import SealError
+from master.api.watchers import Change
 from master.store.contract import CompactedError, Event, EventType, KeyValue, Range, SlowWatcherError, Store
 
 log = logging.getLogger(__name__)
 
 HISTORY = 2000
 """Revisions replayed at a start."""
-WINDOW = 2000
-"""Changes kept for each kind."""
 DECODED = 1000
 """Decoded objects kept for `get` and `list`, of all kinds."""
 QUEUE = 100_000
 PAGE = 1000
 
-Listener = Callable[[Change], None]
+PROTOBUF_MAGIC = b"k8s\0"
+UNREADABLE = (ApiError, SealError, ValueError, KeyError, TypeError, AttributeError)
+
 Opener = Callable[[bytes, bytes], bytes]
 """(key, stored value) → the value in the clear."""
-
-
-class Collection:
-    """One kind's objects, ordered as the store orders their keys: by `namespace/name` or `name`."""
-
-    def __init__(self, kind: Kind) -> None:
-        self.kind = kind
-        self.shape: Shape = shape_of(kind)
-        self.prefix = kind.storage_prefix().encode()
-        self.order: list[str] = []
-        self.entries: dict[str, Entry] = {}
-        self.changes: deque[Change] = deque()
-        self.floor = 0
-        self.newest = 0
-        self.watchers = Watchers(kind)
-        self.listeners: list[Listener] = []
-
-    def find(self, namespace: str, name: str) -> Entry | None:
-        return self.entries.get(f"{namespace}/{name}" if self.kind.namespaced else name)
-
-    def slice(self, namespace: str = "", start: str = "") -> list[Entry]:
-        """The entries of a namespace (empty: of all), from the key `start` on, in order."""
-        order, entries = self.order, self.entries
-        if not namespace or not self.kind.namespaced:
-            return [entries[key] for key in (order[bisect_left(order, start) :] if start else order)]
-        low = bisect_left(order, max(start, namespace + "/"))
-        high = bisect_left(order, namespace + "0")  # "0" follows "/"
-        return [entries[key] for key in order[low:high]]
-
-    def since(self, revision: int) -> list[Change] | None:
-        """The changes after `revision`, oldest first; None when some of them are forgotten."""
-        if revision < self.floor:
-            return None
-        newer: list[Change] = []
-        for change in reversed(self.changes):
-            if change.revision <= revision:
-                break
-            newer.append(change)
-        newer.reverse()
-        return newer
-
-    def unchanged_since(self, revision: int) -> bool:
-        return revision >= self.newest
-
-    def put(self, key: str, entry: Entry) -> Change:
-        old = self.entries.get(key)
-        if old is None:
-            insort(self.order, key)
-        self.entries[key] = entry
-        return Change(MODIFIED if old else ADDED, entry, old)
-
-    def drop(self, key: str, revision: int) -> Change | None:
-        old = self.entries.pop(key, None)
-        if old is None:
-            return None
-        del self.order[bisect_left(self.order, key)]
-        return Change(DELETED, old.at(revision), old)
-
-    def remember(self, change: Change) -> None:
-        self.changes.append(change)
-        self.newest = change.revision
-        if len(self.changes) > WINDOW:
-            self.floor = self.changes.popleft().revision
 
 
 class Cache:
@@ -140,24 +79,6 @@ class Cache:
         """Call `listener` with every change of the kind, at once; it must not wait and must not raise."""
         self.collection(kind).listeners.append(listener)
 
-    # Reader
-
-    def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
-        """The decoded object, shared by all who ask: never to be changed."""
-        entry = self.collection(kind).find(namespace, name)
-        return None if entry is None else self._decode(entry)
-
-    def list(self, kind: Kind, namespace: str = "") -> list[Object]:
-        return [self._decode(entry) for entry in self.collection(kind).slice(namespace)]
-
-    def _decode(self, entry: Entry) -> Object:
-        found = self._decoded.get(entry)
-        if found is None:
-            if len(self._decoded) >= DECODED:
-                self._decoded.pop(next(iter(self._decoded)))
-            found = self._decoded[entry] = entry.decode()
-        return found
-
     # Freshness
 
     async def fresh(self) -> int:
@@ -183,9 +104,9 @@ class Cache:
 
     # Following the store
 
-    def expect(self, key: bytes, stored: bytes, data: bytes, attributes: Attributes) -> None:
+    def expect(self, key: bytes, stored: bytes, tail: bytes, attributes: Attributes) -> None:
         """A write under way: spares decoding its value again when it comes back through the log."""
-        self._prepared[key] = (stored, data, attributes)
+        self._prepared[key] = (stored, tail, attributes)
 
     def forget(self, key: bytes) -> None:
         self._prepared.pop(key, None)
@@ -223,11 +144,8 @@ class Cache:
 
     async def _load(self, revision: int) -> None:
         for collection in self._by_prefix.values():
-            kvs = await self._read(collection.prefix, revision)
-            collection.entries = {}
-            for kv in kvs:
-                entry = self._entry(collection, kv)
-                collection.entries[kv.key[len(collection.prefix) :].decode()] = entry
+            entries = [self._entry(collection, kv) for kv in await self._read(collection.prefix, revision)]
+            collection.entries = {entry.key: entry for entry in entries if entry is not None}
             collection.order = sorted(collection.entries)
             collection.changes.clear()
             collection.floor = collection.newest = revision
@@ -236,6 +154,7 @@ class Cache:
         self._decoded.clear()
         for callback in self.reloaded:
             callback()
+        self.revision = revision
         self._advance(revision)
 
     async def _read(self, prefix: bytes, revision: int) -> list[KeyValue]:
@@ -253,11 +172,11 @@ class Cache:
         collection = self._by_prefix.get(path) or self._by_prefix.get(path.rpartition(b"/")[0])
         if collection is None:
             return
-        short = key[len(collection.prefix) :].decode()
-        if event.type is EventType.PUT:
-            change: Change | None = collection.put(short, self._entry(collection, event.kv))
+        entry = self._entry(collection, event.kv) if event.type is EventType.PUT else None
+        if entry is not None:
+            change: Change | None = collection.put(entry)
         else:
-            change = collection.drop(short, event.kv.mod_revision)
+            change = collection.drop(key[len(collection.prefix) :].decode(), event.kv.mod_revision)
         if change is not None:
             self._publish(collection, change)
 
@@ -269,17 +188,48 @@ class Cache:
             listener(change)
         collection.watchers.tell(change)
 
-    def _entry(self, collection: Collection, kv: KeyValue) -> Entry:
-        namespace, _, name = kv.key[len(collection.prefix) :].decode().rpartition("/")
+    def _entry(self, collection: Collection, kv: KeyValue) -> Entry | None:
+        """None for a value that cannot be read, which is as good as no object."""
         prepared = self._prepared.pop(kv.key, None)
         if prepared is not None and prepared[0] == kv.value:
+            namespace, _, name = kv.key[len(collection.prefix) :].decode().rpartition("/")
             return Entry(collection.shape, namespace, name, prepared[1], kv.mod_revision, prepared[2])
-        return self.read_value(collection, kv)
+        try:
+            return self.read_value(collection, kv)
+        except UNREADABLE as error:
+            log.error("left out what cannot be read key=%s revision=%d: %s", kv.key.decode(), kv.mod_revision, error)
+            return None
 
     def read_value(self, collection: Collection, kv: KeyValue) -> Entry:
         """An entry from any value the store holds: sealed, or in another order than ours."""
         namespace, _, name = kv.key[len(collection.prefix) :].decode().rpartition("/")
         clear = self._open(kv.key, kv.value) if self._open is not None else kv.value
-        obj: Object = orjson.loads(clear)
+        obj: Object = (
+            _from_protobuf(collection.kind, clear) if clear.startswith(PROTOBUF_MAGIC) else orjson.loads(clear)
+        )
         data = clear if clear.startswith(collection.shape.head) else collection.shape.encode(obj)
-        return Entry(collection.shape, namespace, name, data, kv.mod_revision, attributes_of(collection.kind, obj))
+        tail = collection.shape.tail(data)
+        return Entry(collection.shape, namespace, name, tail, kv.mod_revision, attributes_of(collection.kind, obj))
+
+    # Reader
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        """The decoded object, shared by all who ask: never to be changed."""
+        entry = self.collection(kind).find(namespace, name)
+        return None if entry is None else self._decode(entry)
+
+    def list(self, kind: Kind, namespace: str = "") -> list[Object]:
+        return [self._decode(entry) for entry in self.collection(kind).slice(namespace)]
+
+    def _decode(self, entry: Entry) -> Object:
+        found = self._decoded.get(entry)
+        if found is None:
+            if len(self._decoded) >= DECODED:
+                self._decoded.pop(next(iter(self._decoded)))
+            found = self._decoded[entry] = entry.decode()
+        return found
+
+
+def _from_protobuf(kind: Kind, value: bytes) -> Object:
+    """What kube-apiserver has put into the same etcd."""
+    return decode(value, PROTOBUF, kind, "Ignore")[0]

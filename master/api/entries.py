@@ -7,7 +7,7 @@ both are made by joining slices, without a decode.  An entry never changes; a wr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,6 @@ class Shape:
 
     kind: Kind
     head: bytes
-    item_head: bytes
 
     def encode(self, obj: Object) -> bytes:
         """Canonical JSON of the object: kind, apiVersion and metadata first, no resourceVersion."""
@@ -39,24 +38,14 @@ class Shape:
                 ordered[key] = value
         return orjson.dumps(ordered)
 
-    def canonical(self, value: bytes) -> bytes:
-        """The same JSON in canonical order, for values that others have put into the store."""
-        return value if value.startswith(self.head) else self.encode(orjson.loads(value))
-
-    def full(self, data: bytes, revision: int) -> bytes:
-        """With its revision; an object that was never stored (a dry run's) has none."""
-        if not revision:
-            return data
-        return b'%b"resourceVersion":"%d",%b' % (self.head, revision, data[len(self.head) :])
-
-    def item(self, data: bytes, revision: int) -> bytes:
-        """As an item of a list: without kind and apiVersion."""
-        return b'%b"resourceVersion":"%d",%b' % (self.item_head, revision, data[len(self.head) :])
+    def tail(self, data: bytes) -> bytes:
+        """Canonical JSON behind the head: what an entry keeps."""
+        return data[len(self.head) :]
 
 
 def shape_of(kind: Kind) -> Shape:
     head = f'{{"kind":"{kind.kind}","apiVersion":"{kind.api_version}","metadata":{{'
-    return Shape(kind, head.encode(), b'{"metadata":{')
+    return Shape(kind, head.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +61,17 @@ def attributes_of(kind: Kind, obj: Object) -> Attributes:
 
 
 class Entry:
-    """One object at one revision."""
+    """One object at one revision; `tail` is its canonical JSON behind the kind's head."""
 
-    __slots__ = ("data", "fields", "labels", "name", "namespace", "revision", "shape")
+    __slots__ = ("fields", "labels", "name", "namespace", "revision", "shape", "tail")
 
     def __init__(
-        self, shape: Shape, namespace: str, name: str, data: bytes, revision: int, attributes: Attributes
+        self, shape: Shape, namespace: str, name: str, tail: bytes, revision: int, attributes: Attributes
     ) -> None:
         self.shape = shape
         self.namespace = namespace
         self.name = name
-        self.data = data
+        self.tail = tail
         self.revision = revision
         self.labels = attributes.labels
         self.fields = attributes.fields
@@ -90,15 +79,25 @@ class Entry:
     def __repr__(self) -> str:
         return f"Entry({self.shape.kind.qualified} {self.namespace}/{self.name} @{self.revision})"
 
+    @property
+    def key(self) -> str:
+        """`namespace/name`, or `name`: the store's key without the kind's prefix."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+    @property
+    def data(self) -> bytes:
+        """Canonical JSON as stored."""
+        return self.shape.head + self.tail
+
     def at(self, revision: int) -> Entry:
         """The same object under another revision: what a watcher sees of a deletion."""
-        return Entry(self.shape, self.namespace, self.name, self.data, revision, Attributes(self.labels, self.fields))
+        return Entry(self.shape, self.namespace, self.name, self.tail, revision, Attributes(self.labels, self.fields))
 
     def full(self) -> bytes:
-        return self.shape.full(self.data, self.revision)
-
-    def item(self) -> bytes:
-        return self.shape.item(self.data, self.revision)
+        """With its revision; an object that was never stored (a dry run's) has none."""
+        if not self.revision:
+            return self.data
+        return b'%b"resourceVersion":"%d",%b' % (self.shape.head, self.revision, self.tail)
 
     def decode(self) -> Object:
         """A fresh object with its resourceVersion; the caller may change it."""
@@ -106,3 +105,14 @@ class Entry:
         if self.revision:
             obj["metadata"]["resourceVersion"] = str(self.revision)
         return obj
+
+
+def items(entries: Iterable[Entry]) -> list[bytes]:
+    """The members of a list's `items`, in pieces that only have to be joined: each without kind and apiVersion."""
+    pieces: list[bytes] = []
+    start = b'{"metadata":{"resourceVersion":"%d",'
+    for entry in entries:
+        pieces.append(start % entry.revision)
+        pieces.append(entry.tail)
+        start = b',{"metadata":{"resourceVersion":"%d",'
+    return pieces

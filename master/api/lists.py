@@ -16,7 +16,8 @@ import orjson
 
 from kube.errors import ApiError, bad_request, gone
 from kube.kinds import Kind
-from master.api.cache import Cache, Collection
+from master.api.cache import Cache
+from master.api.collections import Collection
 from master.api.entries import Entry
 from master.api.options import Listing, too_large_revision
 from master.store.contract import CompactedError, FutureRevisionError, Range, Store
@@ -123,8 +124,7 @@ def _page(entries: list[Entry], total: int, listing: Listing, revision: int) -> 
         return Page(entries, revision)
     last = entries[limit - 1]
     remaining = total - limit if selection.everything else 0
-    key = f"{last.namespace}/{last.name}" if last.namespace else last.name
-    return Page(entries[:limit], revision, write_token(revision, key + "\0"), remaining)
+    return Page(entries[:limit], revision, write_token(revision, last.key + "\0"), remaining)
 
 
 def write_token(revision: int, start: str) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
-import uuid
+import random
 from typing import Any
 
 from kube.errors import ApiError, bad_request, conflict
@@ -14,14 +13,21 @@ Object = dict[str, Any]
 ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 """Of generated names: no vowels and nothing that reads like another sign, so that no words come about."""
 SUFFIX = 5
+_random = random.Random()  # names and uids need to differ, not to be secret; seeded by the system
 LONGEST_NAME = 63
 OWN = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink")
 KEPT = ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
 
 
 def generated_name(base: str) -> str:
-    suffix = "".join(secrets.choice(ALPHABET) for _ in range(SUFFIX))
-    return base[: LONGEST_NAME - SUFFIX] + suffix
+    return base[: LONGEST_NAME - SUFFIX] + "".join(_random.choices(ALPHABET, k=SUFFIX))
+
+
+def new_uid() -> str:
+    """A random UUID (version 4), as text."""
+    digits = f"{_random.getrandbits(128):032x}"
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 def place(kind: Kind, obj: Object, namespace: str, name: str = "") -> None:
@@ -58,7 +64,7 @@ def begin(obj: Object, now: str) -> None:
         meta.pop(key, None)
     if not meta.get("name") and meta.get("generateName"):
         meta["name"] = generated_name(meta["generateName"])
-    meta["uid"] = str(uuid.uuid4())
+    meta["uid"] = new_uid()
     meta["creationTimestamp"] = now
 
 

@@ -19,7 +19,8 @@ from kube.errors import ApiError, Cause, already_exists, conflict, invalid, not_
 from kube.kinds import Kind
 from master.api import deletion as deleting
 from master.api import metadata, strategies
-from master.api.cache import Cache, Collection
+from master.api.cache import Cache
+from master.api.collections import Collection
 from master.api.contract import Admission, Attributes, Object
 from master.api.defaults import apply_defaults
 from master.api.entries import Entry, attributes_of
@@ -88,6 +89,7 @@ class Registry:
         metadata.begin(obj, now)
         strategies.prepare_create(kind, obj)
         _refuse(kind, obj["metadata"].get("name", ""), validate_create(kind, obj))
+        _warn(writing, strategies.warnings(kind, obj, None))
         attributes.name = obj["metadata"]["name"]
         await self._validate(attributes)
 
@@ -97,7 +99,7 @@ class Registry:
         name = obj["metadata"]["name"]
         if dry_run:
             await self.cache.fresh()
-            return None if collection.find(namespace, name) else self._pretended(collection, namespace, obj, 0)
+            return None if collection.find(namespace, name) else _entry(collection, namespace, obj, 0)
         return await self._put(collection, namespace, obj, 0)
 
     # Updating
@@ -142,6 +144,8 @@ class Registry:
         await self._mutate(attributes)
         strategies.prepare_update(kind, new, old, subresource)
         _refuse(kind, old["metadata"]["name"], validate_update(kind, new, old, subresource))
+        if not subresource:
+            _warn(writing, strategies.warnings(kind, new, old))
         await self._validate(attributes)
 
     async def _replace(self, kind: Kind, namespace: str, entry: Entry, new: Object, dry_run: bool) -> Entry | None:
@@ -150,7 +154,7 @@ class Registry:
         if deleting.left_by_update(kind, new):
             return await self._remove(collection, entry, new, dry_run)
         if dry_run:
-            return self._pretended(collection, namespace, new, entry.revision)
+            return _entry(collection, namespace, new, entry.revision)
         return await self._put(collection, namespace, new, entry.revision, entry)
 
     async def rewrite(
@@ -192,7 +196,7 @@ class Registry:
         if going.now:
             return await self._remove(collection, entry, going.object, dry_run)
         if dry_run:
-            return self._pretended(collection, namespace, going.object, entry.revision)
+            return _entry(collection, namespace, going.object, entry.revision)
         return await self._put(collection, namespace, going.object, entry.revision)
 
     # The store
@@ -203,29 +207,27 @@ class Registry:
         """Store the object if its key is still at `revision` (0: absent); None when it is not."""
         kind, name = collection.kind, obj["metadata"]["name"]
         data = collection.shape.encode(obj)
-        if present is not None and present.data == data:
+        tail = collection.shape.tail(data)
+        if present is not None and present.tail == tail:
             return present
         key = kind.storage_key(namespace, name).encode()
         value = self._seal(key, data) if self._seal is not None else data
         attributes = attributes_of(kind, obj)
-        self.cache.expect(key, value, data, attributes)
+        self.cache.expect(key, value, tail, attributes)
         revision = await self._commit(key, revision, Put(key, value))
         if not revision:
             self.cache.forget(key)
             return None
-        return Entry(collection.shape, namespace, name, data, revision, attributes)
+        return Entry(collection.shape, namespace, name, tail, revision, attributes)
 
     async def _remove(self, collection: Collection, entry: Entry, last: Object, dry_run: bool) -> Entry | None:
         if dry_run:
-            return self._pretended(collection, entry.namespace, last, entry.revision)
+            return _entry(collection, entry.namespace, last, entry.revision)
         key = collection.kind.storage_key(entry.namespace, entry.name).encode()
         revision = await self._commit(key, entry.revision, DeleteRange(key))
         if not revision:
             return None
-        data = collection.shape.encode(last)
-        return Entry(
-            collection.shape, entry.namespace, entry.name, data, revision, attributes_of(collection.kind, last)
-        )
+        return _entry(collection, entry.namespace, last, revision)
 
     async def _commit(self, key: bytes, revision: int, operation: Operation) -> int:
         """The new revision; 0 when the key is not at `revision` any more (and the cache knows by what it was changed)."""
@@ -237,11 +239,6 @@ class Registry:
             return result.revision
         await self.cache.reach(result.revision)
         return 0
-
-    def _pretended(self, collection: Collection, namespace: str, obj: Object, revision: int) -> Entry:
-        data = collection.shape.encode(obj)
-        attributes = attributes_of(collection.kind, obj)
-        return Entry(collection.shape, namespace, obj["metadata"]["name"], data, revision, attributes)
 
     # Admission
 
@@ -279,6 +276,11 @@ class Registry:
             await plugin.validate(attributes)
 
 
+def _warn(writing: Writing, messages: list[str]) -> None:
+    for message in messages:
+        writing.warn(message)
+
+
 def _refuse(kind: Kind, name: str, causes: Iterable[Cause]) -> None:
     found: list[Any] = list(causes)
     if found:
@@ -294,3 +296,10 @@ def _check_version(kind: Kind, entry: Entry, new: Object) -> None:
     elif has(VERSION_REQUIRED, kind):
         said = "Invalid value: 0: must be specified for an update"
         raise invalid(kind.kind, entry.name, [Cause("FieldValueInvalid", said, "metadata.resourceVersion")], kind.group)
+
+
+def _entry(collection: Collection, namespace: str, obj: Object, revision: int) -> Entry:
+    """An object that is not stored so: a dry run's, or the last state of one that is gone."""
+    tail = collection.shape.tail(collection.shape.encode(obj))
+    attributes = attributes_of(collection.kind, obj)
+    return Entry(collection.shape, namespace, obj["metadata"]["name"], tail, revision, attributes)

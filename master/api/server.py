@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 BACKLOG = 512
+HANDSHAKE = 10.0
 FINISH = 10.0
 """Seconds that requests under way get at a stop."""
 
@@ -56,7 +57,7 @@ class Listener:
             ssl=self._tls,
             backlog=BACKLOG,
             reuse_address=True,
-            **({"ssl_handshake_timeout": 10.0} if self._tls else {}),
+            ssl_handshake_timeout=HANDSHAKE if self._tls else None,
         )
         self.port = self._socket.sockets[0].getsockname()[1]
         log.info("listening address=%s port=%d tls=%s", self._host, self.port, self._tls is not None)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from aiohttp import web
-from kube.patches import apply_patch
 
 from kube import kinds, selectors, times
 from kube.decoding import EVICTION, SCALE, decode, recode
 from kube.errors import ApiError, Cause, bad_request, conflict, invalid, not_found
 from kube.kinds import Kind
+from kube.patches import apply_patch
 from master.api.calls import Call
 from master.api.contract import Object
 from master.api.entries import Entry
@@ -192,7 +192,7 @@ def _may_go_anyway(pod: Object, budget: Object) -> bool:
     status = budget.get("status") or {}
     if (budget.get("spec") or {}).get("unhealthyPodEvictionPolicy") == "AlwaysAllow":
         return True
-    return status.get("currentHealthy", 0) >= status.get("desiredHealthy", 0) > 0
+    return bool(status.get("currentHealthy", 0) >= status.get("desiredHealthy", 0) > 0)
 
 
 def _spend(budget: Object, pod: str, now: str) -> None:

@@ -13,7 +13,7 @@ import yaml
 
 from kube.kinds import Kind
 from kube.protobuf import encode_protobuf
-from master.api.entries import Entry
+from master.api.entries import Entry, items
 from master.api.media import META, PROTOBUF, YAML, Form
 from master.api.tables import table
 from master.api.versions import Version
@@ -86,7 +86,7 @@ def _joined(entries: Sequence[Entry], kind: Kind, meta: Object) -> bytes:
         kind.api_version.encode(),
         orjson.dumps(meta),
     )
-    return b"%b%b]}" % (head, b",".join([entry.item() for entry in entries]))
+    return b"".join([head, *items(entries), b"]}"])
 
 
 def event_bytes(type: str, entry: Entry, version: Version, form: Form, include: str = "Metadata") -> bytes:

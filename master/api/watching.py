@@ -16,7 +16,8 @@ from aiohttp import web
 
 from kube.errors import ApiError, gone
 from master.api import views
-from master.api.cache import Cache, Collection
+from master.api.cache import Cache
+from master.api.collections import Collection
 from master.api.connections import Connection
 from master.api.entries import Entry
 from master.api.lists import Lists

@@ -35,7 +35,7 @@ def ports(service: Object) -> str:
 
 
 def endpoints(obj: Object) -> str:
-    listed = []
+    listed: list[str] = []
     for subset in obj.get("subsets") or ():
         addresses = [one["ip"] for one in subset.get("addresses") or ()]
         numbers = [str(port["port"]) for port in subset.get("ports") or ()]

@@ -105,8 +105,8 @@ def restarts(pod: Object) -> str:
     """How often, and how long ago the last time."""
     counted = list(_counted(pod))
     total = sum(one.get("restartCount", 0) for one in counted)
-    ends = [((one.get("lastState") or {}).get("terminated") or {}).get("finishedAt") for one in counted]
-    last = max((end for end in ends if moment(end) is not None), default=None)
+    ends = [str(((one.get("lastState") or {}).get("terminated") or {}).get("finishedAt") or "") for one in counted]
+    last = max((end for end in ends if moment(end) is not None), default="")
     return f"{total} ({since(last)} ago)" if total and last else str(total)
 
 

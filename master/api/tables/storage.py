@@ -46,7 +46,7 @@ def storage_class(obj: Object) -> str:
 def class_name(obj: Object) -> str:
     annotations = obj["metadata"].get("annotations") or {}
     default = any(annotations.get(key) == "true" for key in DEFAULT_CLASSES)
-    return obj["metadata"]["name"] + (" (default)" if default else "")
+    return f"{obj['metadata']['name']}{' (default)' if default else ''}"
 
 
 def audiences(driver: Object) -> str:

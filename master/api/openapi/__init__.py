@@ -1,0 +1,91 @@
+"""OpenAPI: the served kinds described to clients, v3 a document a group version, v2 one document of all.
+
+Belongs here: turning the table of kinds and the schemas into OpenAPI.  Does not: the schemas (kube.schemas).
+
+Documents are built when somebody asks for them and kept as bytes; a document's hash is that of the rows it is made of.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from kube.errors import ApiError
+from kube.kinds import Kind
+from master.api.calls import respond
+from master.api.media import JSON, offers
+from master.api.openapi.paths import operations
+from master.api.openapi.schemas import SCHEMAS_V2, SCHEMAS_V3, reachable, schema
+from master.api.routing import Query, no_such_resource
+
+Object = dict[str, Any]
+TITLE = {"title": "Kubernetes", "version": "v1.36.0"}
+READABLE = (JSON, "*/*", "application/*", "application/com.github.proto-openapi.spec.v2.v1.0+json")
+
+
+class OpenApi:
+    def __init__(self, kinds: Iterable[Kind]) -> None:
+        self.kinds = list(kinds)
+        self._made: dict[str, bytes] = {}
+
+    async def serve(self, request: web.BaseRequest, _query: Query) -> web.StreamResponse:
+        if not any(offer.type in READABLE for offer in offers(request.headers.get("Accept", "") or "*/*")):
+            raise ApiError(406, "NotAcceptable", f"only {JSON} is served here")
+        path = request.raw_path.partition("?")[0].strip("/")
+        if path == "openapi/v3":
+            return respond(self._body(path, self._index))
+        if path == "openapi/v2":
+            return _tagged(request, self._body(path, self._version_2))
+        wanted = path.removeprefix("openapi/v3/")
+        kinds = self._groups().get(wanted)
+        if kinds is None:
+            raise no_such_resource()
+        return _tagged(request, self._body(path, lambda: version_3(kinds)))
+
+    def _body(self, key: str, make: Callable[[], Object]) -> bytes:
+        found = self._made.get(key)
+        if found is None:
+            found = self._made[key] = orjson.dumps(make())
+        return found
+
+    def _groups(self) -> dict[str, list[Kind]]:
+        """`api/v1`, `apis/apps/v1` → the kinds there."""
+        found: dict[str, list[Kind]] = {}
+        for kind in self.kinds:
+            found.setdefault(f"apis/{kind.api_version}" if kind.group else f"api/{kind.version}", []).append(kind)
+        return found
+
+    def _index(self) -> Object:
+        paths = {}
+        for path, kinds in self._groups().items():
+            digest = hashlib.sha256(repr((TITLE, kinds)).encode()).hexdigest().upper()
+            paths[path] = {"serverRelativeURL": f"/openapi/v3/{path}?hash={digest}"}
+        return {"paths": dict(sorted(paths.items()))}
+
+    def _version_2(self) -> Object:
+        paths: Object = {}
+        for kind in self.kinds:
+            paths |= operations(kind, SCHEMAS_V2)
+        definitions = {name: schema(name, SCHEMAS_V2) for name in reachable(self.kinds)}
+        return {"swagger": "2.0", "info": TITLE, "paths": paths, "definitions": definitions}
+
+
+def version_3(kinds: Iterable[Kind]) -> Object:
+    paths: Object = {}
+    for kind in (listed := list(kinds)):
+        paths |= operations(kind, SCHEMAS_V3)
+    schemas = {name: schema(name, SCHEMAS_V3) for name in reachable(listed)}
+    return {"openapi": "3.0.0", "info": TITLE, "paths": paths, "components": {"schemas": schemas}}
+
+
+def _tagged(request: web.BaseRequest, body: bytes) -> web.Response:
+    tag = f'"{hashlib.sha256(body).hexdigest().upper()}"'
+    same = request.headers.get("If-None-Match") == tag
+    response = respond(b"" if same else body, 304 if same else 200)
+    response.headers["ETag"] = tag
+    response.headers["Vary"] = "Accept"
+    return response
