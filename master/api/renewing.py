@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
+from kube.errors import ApiError
 from kube.layout import Layout
 from kube.pki import Names, ensure_master_pki
 
@@ -22,12 +23,19 @@ PERIOD = 60.0
 
 class Renewal:
     def __init__(
-        self, layout: Layout, names: Callable[[], Names], contexts: Mapping[str, ssl.SSLContext], period: float = PERIOD
+        self,
+        layout: Layout,
+        names: Callable[[], Names],
+        contexts: Mapping[str, ssl.SSLContext],
+        changed: Callable[[], Awaitable[None]],
+        period: float = PERIOD,
     ) -> None:
-        """`names` is asked each time; `contexts`: the certificate's name in the PKI's folder → who serves with it."""
+        """`names` is asked each time; `contexts`: the certificate's name in the PKI's folder → who serves with it;
+        `changed` is awaited after something was written: the address may be another."""
         self._layout = layout
         self._names = names
         self._contexts = contexts
+        self._changed = changed
         self._period = period
 
     async def run(self) -> None:
@@ -36,7 +44,7 @@ class Renewal:
             await asyncio.sleep(self._period)
             try:
                 await self.once()
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, ApiError) as error:
                 log.error("certificates not renewed: %s", error)
 
     async def once(self) -> list[Path]:
@@ -47,4 +55,6 @@ class Renewal:
             if certificate in written:
                 context.load_cert_chain(certificate, certificate.with_suffix(".key"))
                 log.info("serving with a new certificate name=%s", name)
+        if written:
+            await self._changed()
         return written

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import socket
@@ -17,6 +18,7 @@ from master.api import admission, allocation, authn, authz, openid
 from master.api.bootstrap import ensure_defaults, publish_masters
 from master.api.building import Parts, Server, open_server
 from master.api.cache import Cache
+from master.api.renewing import Renewal
 from master.api.reviewing import creators, token_ways
 from master.api.sealing import Sealing
 from master.api.sealing import build as build_sealing
@@ -38,11 +40,14 @@ class ApiRole:
     server: Server
     listener: Listener
     etcd: EtcdServer | None
+    renewal: Renewal
 
     async def run(self) -> None:
+        renewing = asyncio.create_task(self.renewal.run(), name="certificates")
         try:
             await self.server.followed()
         finally:
+            renewing.cancel()
             await self.close()
 
     async def close(self) -> None:
@@ -63,19 +68,25 @@ async def open_api(layout: Layout, config: MasterConfig) -> ApiRole:
         sealing = build_sealing(layout)
         server = await open_server(store, lambda cache: parts(layout, config, cache, sealing), sealing.open)
         await make_first_objects(layout, config, server)
-        listener = Listener(server.api.handle, config.api.bind, config.api.port, tls_of(layout))
+        tls = tls_of(layout)
+        listener = Listener(server.api.handle, config.api.bind, config.api.port, tls)
         await listener.start()
         etcd = await _open_etcd(layout, config, store)
     except BaseException:
         await store.close()
         raise
-    return ApiRole(store, server, listener, etcd)
+    renewal = Renewal(layout, lambda: names_of(config), {"apiserver": tls}, lambda: publish(config, server))
+    return ApiRole(store, server, listener, etcd, renewal)
 
 
 async def make_first_objects(layout: Layout, config: MasterConfig, server: Server) -> None:
     """What a cluster cannot be without, and where its masters are now."""
     authority = (layout.pki / "ca.crt").read_text()
     await ensure_defaults(server.registry, config.cluster.service_cidr, config.api.port, authority)
+    await publish(config, server)
+
+
+async def publish(config: MasterConfig, server: Server) -> None:
     await publish_masters(server.registry, advertised(config), config.api.port)
 
 

@@ -21,11 +21,15 @@ async def seen(port, authority):
 
 
 async def test_a_new_address_is_served_to_the_next_connection(tmp_path):
-    layout, addresses = Layout(tmp_path), ["192.0.2.1"]
+    layout, addresses, told = Layout(tmp_path), ["192.0.2.1"], []
     ensure_master_pki(layout, Names(addresses=tuple(addresses)))
     pki = layout.pki
     context = server_tls(pki / "apiserver.crt", pki / "apiserver.key", pki / "ca.crt")
-    renewal = Renewal(layout, lambda: Names(addresses=tuple(addresses)), {"apiserver": context})
+
+    async def changed():
+        told.append(list(addresses))
+
+    renewal = Renewal(layout, lambda: Names(addresses=tuple(addresses)), {"apiserver": context}, changed)
 
     async def serve(_reader, writer):
         writer.close()
@@ -37,3 +41,4 @@ async def test_a_new_address_is_served_to_the_next_connection(tmp_path):
         addresses.append("192.0.2.2")
         assert pki / "apiserver.crt" in await renewal.once()
         assert "192.0.2.2" in await seen(port, pki / "ca.crt")
+        assert told == [["192.0.2.1", "192.0.2.2"]]
