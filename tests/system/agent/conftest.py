@@ -33,7 +33,22 @@ class Node:
 
     place: ContainerdPlace
     folder: Path
-    process: subprocess.Popen
+    process: subprocess.Popen | None = None
+
+    def start(self):
+        with (self.folder / "containerd.log").open("ab") as log:
+            self.process = subprocess.Popen(("containerd", "-c", self.folder / "config.toml"), stdout=log, stderr=log)
+        wait_for_socket(self.place.socket, self.process)
+
+    def kill(self):
+        """As a crash would: containers run on under their shims."""
+        self.process.kill()
+        self.process.wait(10)
+        self.place.socket.unlink()
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(10)
 
 
 def pytest_collection_modifyitems(items):
@@ -56,17 +71,14 @@ def containerd(tmp_path_factory):
     (place.cni_config / "10-test.conflist").write_text(cni_config(bridge, number, folder))
     config = folder / "config.toml"
     config.write_text(containerd_config(place, restrict_oom_score_adj=True, apparmor=False))
-    log = (folder / "containerd.log").open("wb")
-    process = subprocess.Popen(("containerd", "-c", config), stdout=log, stderr=log)
+    node = Node(place, folder)
     try:
-        wait_for_socket(place.socket, process)
+        node.start()
         asyncio.run(import_images(place.socket))
-        yield Node(place, folder, process)
+        yield node
     finally:
         asyncio.run(remove_all(place.socket))
-        process.terminate()
-        process.wait(10)
-        log.close()
+        node.stop()
         subprocess.run(("ip", "link", "delete", bridge), capture_output=True, check=False)
         unmount_below(folder)
 
