@@ -53,9 +53,12 @@ def track_update(
     `custom` is a custom resource's type, made once of its schema by `custom_type`.
     """
     type_ = custom or type_of(kind)
-    given = owners.read(new)
-    managers = given if given.fields or owners.are_reset(new) else owners.read(old)
-    gained, lost = type_.changes(baseline(kind) if old is None else old, new)
+    managers = owners.claimed(new, old)
+    try:
+        gained, lost = type_.changes(baseline(kind) if old is None else old, new)
+    except SchemaError:
+        # An item without its key: validation will refuse the object, and nobody owns anything new.
+        gained = lost = None
     gained = _ownable(gained or {}, kind, subresource)
     if lost:
         managers.drop(_ownable(lost, kind, subresource))
@@ -85,17 +88,19 @@ def server_side_apply(
     if not manager:
         cause = Cause("FieldValueRequired", "Required value: is required for apply patch", "fieldManager")
         raise invalid("PatchOptions", "", [cause], "meta.k8s.io")
-    if (applied.get("metadata") or {}).get("managedFields") is not None:
+    if _metadata(applied).get("managedFields") is not None:
         raise bad_request("metadata.managedFields must be nil")
     type_ = custom or type_of(kind)
-    configured = _ownable(_owned(type_, kind, applied), kind, subresource)
-    managers = _known_managers(type_, kind, live)
     mine = Manager(manager, APPLY, kind.api_version, subresource)
-    last = managers.fields.get(mine, {})
-    managers.fields[mine] = configured
-    merged = type_.merge(live or {}, applied)
-    merged = type_.prune(merged, last, sets.union_of(managers.fields.values()))
-    gained, lost = type_.changes(live or {}, merged)
+    try:
+        configured = _ownable(type_.owned(applied) or {}, kind, subresource)
+        managers = _known_managers(type_, kind, live)
+        merged = _merged(type_, live or {}, applied, managers, mine, configured)
+        gained, lost = type_.changes(live or {}, merged)
+    except SchemaError as error:
+        name = f"{_metadata(applied).get('namespace', '')}/{_metadata(applied).get('name', '')}"
+        complaint = f"failed to create typed patch object ({name}; {kind.api_version}, Kind={kind.kind}): {error}"
+        raise bad_request(complaint) from error
     _settle(managers, mine, gained or {}, force)
     if lost:
         managers.drop(lost)
@@ -117,14 +122,20 @@ def parse_applied(body: bytes, kind: Kind) -> Object:
     return value if isinstance(value, dict) else {}
 
 
-def _owned(type_: Struct, kind: Kind, applied: Object) -> Node:
-    try:
-        return type_.owned(applied) or {}
-    except SchemaError as error:
-        metadata = applied.get("metadata") or {}
-        name = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
-        complaint = f"failed to create typed patch object ({name}; {kind.api_version}, Kind={kind.kind}): {error}"
-        raise bad_request(complaint) from error
+def _metadata(obj: Object) -> Object:
+    metadata = obj.get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def _merged(
+    type_: Struct, live: Object, applied: Object, managers: Managers, mine: Manager, configured: Node
+) -> Object:
+    """The live object with the configuration, without what its manager owned and nobody owns any more."""
+    last = managers.fields.get(mine, {})
+    managers.fields[mine] = configured
+    everyones = sets.union_of(managers.fields.values())
+    merged: Object = type_.prune(type_.merge(live, applied), last, everyones)
+    return merged
 
 
 def _known_managers(type_: Struct, kind: Kind, live: Object | None) -> Managers:

@@ -81,14 +81,25 @@ def _entries(obj: dict[str, Any] | None) -> list[dict[str, Any]]:
     return ((obj or {}).get("metadata") or {}).get("managedFields") or []
 
 
-def are_reset(obj: dict[str, Any]) -> bool:
-    """True for one empty entry, a client's way to have all owners forgotten."""
-    return _entries(obj) == [{}]
+def claimed(new: dict[str, Any], old: dict[str, Any] | None) -> Managers:
+    """The managers to start a write from: what the client sent back, the object's own where it sent none or nonsense.
+
+    One empty entry is a client's way to have all owners forgotten.
+    """
+    entries = _entries(new)
+    if entries == [{}]:
+        return Managers()
+    if not entries or entries == _entries(old):
+        return read(old)
+    sound = all(sets.is_sound(entry.get("fieldsV1")) for entry in entries)
+    return read(new if sound else old)
 
 
 def write(obj: dict[str, Any], managers: Managers) -> None:
     """Sets the object's managedFields, in upstream's order; without owners the field is absent."""
-    metadata = obj.setdefault("metadata", {})
+    if not isinstance(obj.get("metadata"), dict):
+        obj["metadata"] = {}
+    metadata = obj["metadata"]
     entries = [_entry(manager, fields, managers.times.get(manager, "")) for manager, fields in managers.fields.items()]
     if entries:
         entries.sort(key=_order)

@@ -21,6 +21,21 @@ def is_member(node: Node) -> bool:
     return not node or SELF in node
 
 
+def is_sound(node: Any) -> bool:
+    """True for a tree that a client wrote as the API would."""
+    return isinstance(node, dict) and all(_is_element(key) and is_sound(child) for key, child in node.items())
+
+
+def _is_element(key: str) -> bool:
+    form, _, name = key.partition(":")
+    if form in ("k", "v"):
+        try:
+            return isinstance(orjson.loads(name), dict) or form == "v"
+        except orjson.JSONDecodeError:
+            return False
+    return key == SELF or form == "f" or (form == "i" and name.isdecimal())
+
+
 def union(one: Node, other: Node) -> Node:
     """Two nodes of the same path; also right for two whole sets, where an empty one is no member but nothing."""
     if one is other or not other:

@@ -106,6 +106,7 @@ def test_an_object_written_without_tracking_has_an_owner_before_the_first_apply(
     [
         ({"spec": {"junk": 1}}, ".spec.junk: field not declared in schema"),
         ({"spec": 5}, ".spec: expected map, got 5"),
+        ({"metadata": [1]}, ".metadata: expected map, got [1]"),
         (deployment(a={"junk": 1}), '.spec.template.spec.containers[{"name":"a"}].junk: field not declared'),
         ({"spec": {"template": {"spec": {"containers": [{}]}}}}, "omits key field 'name'"),
         ({"spec": {"template": {"spec": {"containers": [5]}}}}, "expected map, got 5"),
@@ -143,6 +144,22 @@ def test_owners_are_kept_when_a_client_leaves_them_out() -> None:
     new = deployment(3)
     apply.track_update(DEPLOYMENTS, live, new, "x", "", NOW)
     assert owners(new) == {"x": {"f:spec": {"f:replicas": {}}}}
+
+
+@pytest.mark.parametrize("fields", [5, {"f:spec": 5}, {"spec": {}}, {"k:{": {}}, {"k:5": {}}, {"i:x": {}}])
+def test_owners_that_make_no_sense_are_not_believed(fields: Any) -> None:
+    live = applied(None, deployment(2))
+    new = copy.deepcopy(live)
+    new["metadata"]["managedFields"][0]["fieldsV1"] = fields
+    apply.track_update(DEPLOYMENTS, live, new, "x", "", NOW)
+    assert new["metadata"]["managedFields"] == live["metadata"]["managedFields"]
+
+
+def test_an_item_without_its_key_is_left_to_validation() -> None:
+    new = deployment(2)
+    new["spec"]["template"] = {"spec": {"containers": [{"image": "i"}]}}
+    apply.track_update(DEPLOYMENTS, None, new, "x", "", NOW)
+    assert "managedFields" not in new["metadata"]
 
 
 def test_the_oldest_updaters_are_joined() -> None:
@@ -253,3 +270,37 @@ def test_an_update_owns_what_it_changed_and_nobody_owns_what_is_gone(old: Any, n
     for fields in owners(new).values():
         held |= fields.get("f:spec", {})
     assert ("f:replicas" in held) == ("replicas" in new["spec"])
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.text("ab", max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["name", "image", "env", "labels", "a", "containers"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(JSON_VALUES, JSON_VALUES)
+def test_no_configuration_breaks_apply(one: Any, other: Any) -> None:
+    live = None
+    for value in (one, other, one):
+        wanted = {
+            "metadata": value,
+            "spec": {"template": {"spec": {"containers": value}, "metadata": other}},
+            "status": value,
+        }
+        for configuration in (wanted, wanted | {"metadata": {"name": "d"}}, wanted | {"spec": value}):
+            try:
+                live = applied(live, configuration, force=True)
+            except ApiError as error:
+                assert error.status == 400
+
+
+@given(JSON_VALUES, JSON_VALUES)
+def test_no_object_breaks_tracking(one: Any, other: Any) -> None:
+    old = {"metadata": {"labels": one}, "spec": {"template": {"spec": {"containers": one}}}}
+    new = {"metadata": {"labels": other}, "spec": {"template": {"spec": {"containers": other}}}}
+    apply.track_update(DEPLOYMENTS, None, old, "x", "", NOW)
+    apply.track_update(DEPLOYMENTS, old, new, "y", "", LATER)
