@@ -31,6 +31,8 @@ from master.api.versions import version_of
 
 log = logging.getLogger(__name__)
 
+IMPERSONATING = ("Impersonate-User", "Impersonate-Group", "Impersonate-Uid")
+
 Document = Callable[[web.BaseRequest, Query], Awaitable[web.StreamResponse]]
 Creator = Callable[[UserInfo, str, Object], Awaitable[Object]]
 """(caller, namespace, object) → the completed object: the kinds that are answered and not stored, such as reviews."""
@@ -82,7 +84,7 @@ class Api:
             user = anonymous(asked.info.path)
         if user is None:
             raise unauthorized()
-        if "Impersonate-User" in request.headers:
+        if any([name in request.headers for name in IMPERSONATING]):
             return impersonate(user, request.headers.items(), self.authorizer)
         return user
 

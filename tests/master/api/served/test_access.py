@@ -200,6 +200,11 @@ async def test_who_may_not_impersonate(api):
     )
 
 
+async def test_a_group_without_a_user_is_not_overlooked(api):
+    status, answer = await api.ask("GET", "/api", headers=ADMIN | {"Impersonate-Group": "crew"})
+    assert (status, answer["reason"]) == (400, "BadRequest")
+
+
 async def test_the_keys_are_published(api):
     token = {"Authorization": f"Bearer {await token_of(api, 'default')}"}
     status, answer = await api.ask("GET", "/openid/v1/jwks", headers=token)
