@@ -109,10 +109,14 @@ def make_csr(key: bytes, subject: Subject) -> bytes:
 def read_csr(csr: bytes) -> Subject:
     """Who the request speaks of; ValueError when it is malformed or not signed by its own key."""
     from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
 
-    request = x509.load_pem_x509_csr(csr)
-    if not request.is_signature_valid:
-        raise ValueError("the request is not signed by its own key")
+    try:
+        request = x509.load_pem_x509_csr(csr)
+        if not request.is_signature_valid:
+            raise ValueError("the request is not signed by its own key")
+    except UnsupportedAlgorithm as error:
+        raise ValueError(f"the request's algorithm is not supported: {error}") from error
     return Subject(_common_name(request.subject), _organizations(request.subject), tuple(_names_of(request.extensions)))
 
 

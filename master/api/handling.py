@@ -84,7 +84,7 @@ class Api:
             user = anonymous(asked.info.path)
         if user is None:
             raise unauthorized()
-        if any([name in request.headers for name in IMPERSONATING]):
+        if any(name in request.headers for name in IMPERSONATING):
             return impersonate(user, request.headers.items(), self.authorizer)
         return user
 

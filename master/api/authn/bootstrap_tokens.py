@@ -36,7 +36,7 @@ class BootstrapTokens:
 
 def user_of(secret: Object, token_id: str, token_secret: str, now: float) -> UserInfo | None:
     """The user this Secret lets in with this token, or None; what is wrong with the Secret is logged."""
-    data = {key: base64.b64decode(value).decode() for key, value in (secret.get("data") or {}).items()}
+    data = {key: base64.b64decode(value).decode(errors="replace") for key, value in (secret.get("data") or {}).items()}
     if secret.get("type") != TYPE or secret["metadata"].get("deletionTimestamp"):
         return None
     if data.get("token-id") != token_id or not hmac.compare_digest(data.get("token-secret", ""), token_secret):

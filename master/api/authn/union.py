@@ -20,6 +20,8 @@ class Union:
 
     async def authenticate(self, credentials: Credentials) -> UserInfo | None:
         """None: nothing was shown.  ApiError 401: what was shown is bad; a bad token is never taken for no token."""
+        if credentials.token is not None and not credentials.token.isascii():
+            raise unauthorized("invalid bearer token")
         for authenticator in self._authenticators:
             user = await authenticator.authenticate(credentials)
             if user is not None:

@@ -46,7 +46,10 @@ class CertificateAuthenticator:
         return known.user if known.user.name else None
 
     def _learn(self, certificate: bytes) -> Known:
-        facts = read_certificate(certificate)
+        try:
+            facts = read_certificate(certificate)
+        except ValueError as error:
+            raise unauthorized(f"the client certificate cannot be read: {error}") from error
         extra = {CREDENTIAL_ID: ("X509SHA256=" + hashlib.sha256(certificate).hexdigest(),)}
         user = UserInfo(facts.common_name, facts.organizations, extra=extra)
         if len(self._known) >= REMEMBERED:

@@ -109,6 +109,18 @@ def test_a_damaged_token_is_refused(damage):
         Verifier([public_pem(key)]).verify(damage(Signer(key).sign({"a": 1})))
 
 
+@pytest.mark.parametrize("token", ["é.é.é", "....", "a.b", "e30.W10.e30", "e30.e30.\udce9", ""])
+async def test_nonsense_is_a_refusal_and_no_fault(reader, token):
+    tokens = ServiceAccountTokens(Verifier([public_pem(make_key())]), reader)
+    with pytest.raises(ApiError, match="invalid bearer token"):
+        await Union([tokens]).authenticate(Credentials(None, token))
+
+
+async def test_a_certificate_that_cannot_be_read(reader):
+    with pytest.raises(ApiError, match="cannot be read"):
+        await CertificateAuthenticator(reader).authenticate(Credentials(b"0\x82", None))
+
+
 @pytest.fixture
 def accounts(reader, make, clock):
     key = make_key()
