@@ -174,7 +174,8 @@ async def test_a_service_has_slices_and_endpoints_that_follow_its_pods(cluster):
     async def served() -> Any:
         slices, _ = await cluster.client.list(SLICE, "default", labels="kubernetes.io/service-name=web")
         ready = [item for part in slices for item in part.get("endpoints") or () if item["conditions"]["ready"]]
-        return (slices, ready) if ready else None
+        used = [part for part in slices if part.get("endpoints")]
+        return (used, ready) if ready else None
 
     slices, ready = await cluster.until(served, "a ready endpoint")
     assert (ready[0]["addresses"], ready[0]["nodeName"], ready[0]["zone"]) == (["10.42.0.9"], "a", "attic")
