@@ -1,12 +1,13 @@
 """Certificates of a master that runs for years and moves: renewed before they end, issued anew when an address comes.
 
-How it works: every `PERIOD` seconds the PKI is brought to what it should be, which writes nothing as a rule.  What was
-written is loaded into the TLS contexts in use, so that new connections get it; open ones keep theirs.
+How it works: when an address comes, and each hour, the PKI is brought to what it should be.  What was written
+is loaded into the TLS contexts in use, so that new connections get it; open ones keep theirs.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,6 +20,8 @@ from kube.pki import Names, ensure_master_pki
 log = logging.getLogger(__name__)
 
 PERIOD = 60.0
+TURNS = 60
+"""Each so manieth period every certificate is read; in the others only the addresses are compared."""
 
 
 class Renewal:
@@ -37,19 +40,23 @@ class Renewal:
         self._contexts = contexts
         self._changed = changed
         self._period = period
+        self._named = names()
 
     async def run(self) -> None:
         """Until cancelled; a failure (a full disk) is logged and tried again."""
-        while True:
+        for turn in itertools.count(1):
             await asyncio.sleep(self._period)
             try:
-                await self.once()
+                if turn % TURNS == 0 or self._names() != self._named:
+                    await self.once()
             except (OSError, ValueError, ApiError) as error:
                 log.error("certificates not renewed: %s", error)
 
     async def once(self) -> list[Path]:
         """What was written."""
-        written = await asyncio.to_thread(ensure_master_pki, self._layout, self._names())
+        named = self._names()
+        written = await asyncio.to_thread(ensure_master_pki, self._layout, named)
+        self._named = named
         for name, context in self._contexts.items():
             certificate = self._layout.pki / f"{name}.crt"
             if certificate in written:

@@ -42,3 +42,18 @@ async def test_a_new_address_is_served_to_the_next_connection(tmp_path):
         assert pki / "apiserver.crt" in await renewal.once()
         assert "192.0.2.2" in await seen(port, pki / "ca.crt")
         assert told == [["192.0.2.1", "192.0.2.2"]]
+
+
+async def test_it_looks_again_by_itself(tmp_path):
+    layout, addresses, renewed = Layout(tmp_path), ["192.0.2.1"], asyncio.Event()
+    ensure_master_pki(layout, Names(addresses=tuple(addresses)))
+
+    async def changed():
+        renewed.set()
+
+    renewal = Renewal(layout, lambda: Names(addresses=tuple(addresses)), {}, changed, period=0.001)
+    task = asyncio.create_task(renewal.run())
+    addresses.append("192.0.2.2")
+    await renewed.wait()
+    task.cancel()
+    assert "192.0.2.2" in read_certificate((layout.pki / "apiserver.crt").read_bytes()).names
