@@ -15,44 +15,38 @@ from kube.protobuf.reading import EPOCH
 from kube.schemas import Shape
 
 Write = Callable[[Any], bytes]
-# Embedded number → writers of the fields inside it, by name.
-Tree = dict[int, "Tree | tuple[str, Write]"]
+# By field: the numbers of the embedded structs around it, outermost first, and the writer of the field itself.
+Plan = dict[str, tuple[tuple[int, ...], Write]]
 
-_trees: dict[str, Tree] = {}
+_plans: dict[str, Plan] = {}
 
 
 def write_message(definition: str, obj: dict[str, Any]) -> bytes:
     """The message of an object; what the definition does not know is left out."""
-    return _written(_tree(definition), obj)
-
-
-def _tree(definition: str) -> Tree:
-    if definition not in _trees:
-        tree = _trees[definition] = {}
-        fields = schemas.definition(definition).fields
-        for name, path in sorted(tables.paths(definition).items(), key=lambda item: item[1]):
-            inner: Tree = tree
-            for number in path[:-1]:
-                branch = inner.setdefault(number, {})
-                assert isinstance(branch, dict)
-                inner = branch
-            inner[path[-1]] = (name, _field(path[-1], fields[name].shape))
-    return _trees[definition]
-
-
-def _written(tree: Tree, obj: dict[str, Any]) -> bytes:
+    plan = _plans.get(definition) or _plan(definition)
     parts: list[bytes] = []
-    for number, branch in tree.items():
-        if isinstance(branch, dict):
-            inside = _written(branch, obj)
-            if inside:
-                parts.append(wire.chunk(number, inside))
-        else:
-            name, write = branch
-            value = obj.get(name)
-            if value is not None:
+    lifted: dict[tuple[int, ...], bytes] = {}
+    for name, value in obj.items():
+        if value is not None and name in plan:
+            path, write = plan[name]
+            if path:
+                lifted[path] = lifted.get(path, b"") + write(value)
+            else:
                 parts.append(write(value))
+    # An embedded struct may come twice on the wire, where fields of it lie at two depths: readers merge the two.
+    for path, inside in lifted.items():
+        for number in reversed(path):
+            inside = wire.chunk(number, inside)
+        parts.append(inside)
     return b"".join(parts)
+
+
+def _plan(definition: str) -> Plan:
+    fields = schemas.definition(definition).fields
+    plan = _plans[definition] = {}
+    for name, path in tables.paths(definition).items():
+        plan[name] = (path[:-1], _field(path[-1], fields[name].shape))
+    return plan
 
 
 def _field(number: int, shape: Shape) -> Write:
