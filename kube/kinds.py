@@ -493,3 +493,11 @@ def known(api_version: str, kind: str) -> Kind:
 def kind_of(obj: dict[str, object]) -> Kind:
     """The row of a built-in object, from its apiVersion and kind; KeyError when there is none."""
     return _BY_KIND[str(obj.get("apiVersion")), str(obj.get("kind"))]
+
+
+_NAMES = frozenset((kind.group, kind.kind) for kind in BUILT_IN)
+
+
+def is_built_in(kind: Kind) -> bool:
+    """Whether a row is of this table, and not of a CustomResourceDefinition, which may call its kind what it likes."""
+    return (kind.group, kind.kind) in _NAMES

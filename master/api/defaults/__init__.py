@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kube.kinds import Kind
+from kube.kinds import Kind, is_built_in
 from master.api.defaults import cluster, devices, extensions, pods, services, workloads
 
 Object = dict[str, Any]
@@ -59,5 +59,7 @@ DEFAULTS: dict[str, Callable[[Object], None]] = {
 
 
 def apply_defaults(kind: Kind, obj: Object) -> None:
-    if complete := DEFAULTS.get(kind.kind):
+    """Custom resources are not meant: their schemas say their defaults."""
+    complete = DEFAULTS.get(kind.kind)
+    if complete and is_built_in(kind):
         complete(obj)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from kube import names
-from kube.kinds import Kind
+from kube.kinds import Kind, is_built_in
 
 Object = dict[str, Any]
 
@@ -27,6 +27,8 @@ OLD_LABELS = {
 
 def warnings(kind: Kind, obj: Object, old: Object | None) -> list[str]:
     """The warnings for a write; `old` is None for a create."""
+    if not is_built_in(kind):
+        return []
     find = WARNINGS.get(kind.kind)
     said = list(find(obj)) if find else []
     if old is None and (use := NAMED_AFTER.get(kind.kind)):

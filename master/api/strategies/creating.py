@@ -6,10 +6,10 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from kube.kinds import Kind
+from kube.kinds import Kind, is_built_in
 from kube.times import now
 from master.api.quality import qos_class
-from master.api.strategies.tables import COUNTED, HPA_STATUS, STATUS, TEMPLATE_GENERATION
+from master.api.strategies.tables import TEMPLATE_GENERATION, counts, new_status
 
 Object = dict[str, Any]
 
@@ -18,12 +18,14 @@ def prepare_create(kind: Kind, obj: Object) -> None:
     meta = obj.setdefault("metadata", {})
     for name in ("deletionTimestamp", "deletionGracePeriodSeconds", "generation"):
         meta.pop(name, None)
-    if kind.kind in COUNTED:
+    if counts(kind):
         meta["generation"] = 1
-    if kind.kind in STATUS:
-        obj["status"] = copy.deepcopy(STATUS[kind.kind])
-    elif kind.kind == "HorizontalPodAutoscaler":
-        obj["status"] = copy.deepcopy(HPA_STATUS[kind.api_version])
+    if not is_built_in(kind):
+        if kind.subresource("status"):
+            obj.pop("status", None)
+        return
+    if (status := new_status(kind)) is not None:
+        obj["status"] = copy.deepcopy(status)
     if finish := ON_CREATE.get(kind.kind):
         finish(obj)
 

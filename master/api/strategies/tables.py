@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from kube.kinds import Kind, is_built_in
+
 Object = dict[str, Any]
 
 TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
@@ -67,3 +69,21 @@ COUNTED: dict[str, tuple[tuple[str, ...], ...]] = {
     "ValidatingAdmissionPolicyBinding": (("spec",),),
     "ValidatingWebhookConfiguration": (("webhooks",),),
 }
+
+
+def counts(kind: Kind) -> bool:
+    """Whether the objects of a kind have a generation."""
+    return kind.kind in COUNTED or not is_built_in(kind)
+
+
+def counted(kind: Kind, *versions: Object) -> set[tuple[str, ...]]:
+    """The fields the generation counts; of a custom resource all that either version has, but metadata and status."""
+    if is_built_in(kind):
+        return set(COUNTED.get(kind.kind, ()))
+    apart = {"metadata", "status"} if kind.subresource("status") else {"metadata"}
+    return {(name,) for version in versions for name in version if name not in apart}
+
+
+def new_status(kind: Kind) -> Object | None:
+    """The status of a new object of a built-in kind; None where it keeps what it came with, or has none."""
+    return HPA_STATUS[kind.api_version] if kind.kind == "HorizontalPodAutoscaler" else STATUS.get(kind.kind)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kube.kinds import Kind
+from kube.kinds import Kind, is_built_in
 from master.api.defaults import apply_defaults
-from master.api.strategies.tables import COUNTED, TEMPLATE_GENERATION
+from master.api.strategies.tables import TEMPLATE_GENERATION, counted, counts
 
 Object = dict[str, Any]
 
@@ -17,7 +17,7 @@ DYING = ("deletionTimestamp", "deletionGracePeriodSeconds")
 CONTENT = frozenset({"metadata", "status", "apiVersion", "kind"})
 # Kinds whose labels only an update of the object itself may change.
 LABELS_KEPT = frozenset({"Deployment"})
-# Kinds of which an update of the status changes nothing else of the metadata.
+# Kinds of which an update of the status changes nothing else of the metadata; custom resources are such as well.
 METADATA_KEPT = frozenset({"APIService", "CustomResourceDefinition", "FlowSchema", "PriorityLevelConfiguration"})
 
 # Subresources that bring something new, which has defaults.
@@ -34,16 +34,18 @@ def prepare_update(kind: Kind, obj: Object, old: Object, subresource: str = "") 
             meta[name] = before[name]
         else:
             meta.pop(name, None)
-    if (kind.kind, subresource) in COMPLETED:
+    built_in = is_built_in(kind)
+    if built_in and (kind.kind, subresource) in COMPLETED:
         apply_defaults(kind, obj)
     KEEP.get(subresource, _keep_rest)(kind, obj, old)
-    if finish := ON_UPDATE.get((kind.kind, subresource)):
+    finish = ON_UPDATE.get((kind.kind, subresource))
+    if built_in and finish:
         finish(obj, old)
-    if subresource != "status" and kind.kind in COUNTED and _changed(COUNTED[kind.kind], obj, old):
+    if subresource != "status" and counts(kind) and _changed(counted(kind, obj, old), obj, old):
         meta["generation"] = (before.get("generation") or 0) + 1
 
 
-def _changed(fields: tuple[tuple[str, ...], ...], obj: Object, old: Object) -> bool:
+def _changed(fields: set[tuple[str, ...]], obj: Object, old: Object) -> bool:
     return any(_at(obj, field) != _at(old, field) for field in fields)
 
 
@@ -55,7 +57,7 @@ def _at(obj: Object, field: tuple[str, ...]) -> Any:
 
 
 def _keep_status(kind: Kind, obj: Object, old: Object) -> None:
-    if kind.subresource("status") or kind.kind == "CertificateSigningRequest":
+    if kind.subresource("status"):
         _take(obj, old, "status")
 
 
@@ -63,7 +65,7 @@ def _keep_rest(kind: Kind, obj: Object, old: Object) -> None:
     """An update of the status, or of what a subresource stands for: the object itself stays."""
     for name in {*obj, *old} - CONTENT:
         _take(obj, old, name)
-    if kind.kind in METADATA_KEPT:
+    if kind.kind in METADATA_KEPT or not is_built_in(kind):
         kept = {name: obj["metadata"][name] for name in ("resourceVersion", "managedFields") if name in obj["metadata"]}
         obj["metadata"] = {**old["metadata"], **kept}
     elif kind.kind in LABELS_KEPT:

@@ -11,7 +11,7 @@ replaces, both complete.
 from __future__ import annotations
 
 from kube.errors import Cause
-from kube.kinds import Kind
+from kube.kinds import Kind, is_built_in
 from master.api.validation.metadata import validate_metadata, validate_metadata_update
 from master.api.validation.problems import Problems
 from master.api.validation.rules import Object
@@ -21,9 +21,10 @@ from master.api.validation.table import CREATE, SUBRESOURCE, UPDATE, WITHOUT_MET
 def validate_create(kind: Kind, obj: Object) -> list[Cause]:
     """The causes for which an object may not be created; its name is already generated."""
     out = Problems()
-    if kind.kind not in WITHOUT_METADATA:
-        validate_metadata(kind, obj, out)
-    if rules := CREATE.get(kind.kind):
+    name = _table_name(kind)
+    if name not in WITHOUT_METADATA:
+        validate_metadata(obj, out, kind.namespaced, name)
+    if rules := CREATE.get(name):
         rules(obj, out)
     return out
 
@@ -31,18 +32,24 @@ def validate_create(kind: Kind, obj: Object) -> list[Cause]:
 def validate_update(kind: Kind, obj: Object, old: Object, subresource: str = "") -> list[Cause]:
     """The causes for which `obj` may not take the place of `old`; what did not change is not judged again."""
     out = Problems()
-    validate_metadata_update(kind, obj, old, out)
+    name = _table_name(kind)
+    validate_metadata_update(obj, old, out)
     out += out  # the server asks about metadata twice, and answers twice
     if subresource:
-        if change := SUBRESOURCE.get((kind.kind, subresource)):
+        if change := SUBRESOURCE.get((name, subresource)):
             change(obj, old, out)
     elif _same_content(obj, old):
         return out
-    elif update := UPDATE.get(kind.kind):
+    elif update := UPDATE.get(name):
         update(obj, old, out)
-    elif rules := CREATE.get(kind.kind):
+    elif rules := CREATE.get(name):
         rules(obj, out)
     return out
+
+
+def _table_name(kind: Kind) -> str:
+    """The kind's name in the tables; none of a custom resource, whose schema is its rule."""
+    return kind.kind if is_built_in(kind) else ""
 
 
 def _same_content(obj: Object, old: Object) -> bool:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 
 from kube import names
-from kube.kinds import Kind
 from master.api.validation.labels import check_annotations, check_labels
 from master.api.validation.problems import ROOT, Path, Problems
 from master.api.validation.rules import Object, Test, check, required
@@ -40,13 +38,12 @@ REFERENCE = (
 )
 
 
-def validate_metadata(kind: Kind, obj: Object, out: Problems) -> None:
-    check_metadata(obj.get("metadata") or {}, METADATA, out, kind.namespaced, NAMES.get(kind.kind))
+def validate_metadata(obj: Object, out: Problems, namespaced: bool, kind: str) -> None:
+    check_metadata(obj.get("metadata") or {}, METADATA, out, namespaced, NAMES.get(kind, names.dns1123_subdomain))
 
 
-def check_metadata(meta: Object, at: Path, out: Problems, namespaced: bool, name_test: Test | None = None) -> None:
+def check_metadata(meta: Object, at: Path, out: Problems, namespaced: bool, test: Test) -> None:
     """At creation, and again of what an update may change."""
-    test = name_test or names.dns1123_subdomain
     name, generate = meta.get("name"), meta.get("generateName")
     if generate:
         for detail in test(re.sub("-$", "a", generate)):
@@ -110,25 +107,18 @@ def _finalizer(finalizer: str, at: Path, out: Problems) -> None:
 
 # Updates
 
+IDENTITY = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
 
-def validate_metadata_update(kind: Kind, obj: Object, old: Object, out: Problems) -> None:
+
+def validate_metadata_update(obj: Object, old: Object, out: Problems) -> None:
     meta, before = obj.get("metadata") or {}, old.get("metadata") or {}
-    _same = partial(_unchanged, meta, before, out)
     _finalizers_of_deleted(meta, before, out)
-    _same("name")
-    _same("namespace")
-    _same("uid")
-    _same("creationTimestamp")
-    _same("deletionTimestamp")
-    _same("deletionGracePeriodSeconds")
+    for name in IDENTITY:
+        if meta.get(name) != before.get(name):
+            out.invalid(METADATA / name, meta.get(name), IMMUTABLE)
     if (meta.get("generation") or 0) < (before.get("generation") or 0):
         out.invalid(METADATA / "generation", meta.get("generation"), "must not be decremented")
     check_mutable(meta, METADATA, out)
-
-
-def _unchanged(meta: Object, before: Object, out: Problems, name: str) -> None:
-    if meta.get(name) != before.get(name):
-        out.invalid(METADATA / name, meta.get(name), IMMUTABLE)
 
 
 def _finalizers_of_deleted(meta: Object, before: Object, out: Problems) -> None:

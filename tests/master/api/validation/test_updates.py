@@ -10,10 +10,11 @@ import pytest
 
 from kube import kinds
 from kube.decoding import recode
+from kube.kinds import Kind, Subresource
 from kube.patches import apply_patch
 from master.api import strategies
 from master.api.defaults import apply_defaults
-from master.api.validation import validate_update
+from master.api.validation import validate_create, validate_update
 
 Object = dict[str, Any]
 MERGE = "application/merge-patch+json"
@@ -239,3 +240,53 @@ def test_the_address_of_a_load_balancer_is_its_own() -> None:
     old = complete("Service", {"spec": {"type": "LoadBalancer", "ports": [{"port": 80}]}})
     new = changed(old, {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}, "status")
     assert new["status"]["loadBalancer"]["ingress"] == [{"ip": "192.0.2.1", "ipMode": "VIP"}]
+
+
+# Custom resources
+
+BOAT = Kind("serving.example.com", "v1", "Service", "services", subresources=(Subresource("status"),))
+
+
+def boat(**content: Any) -> Object:
+    meta = {"name": "x", "namespace": "default", "uid": "u", "creationTimestamp": "2026-01-01T00:00:00Z"}
+    return {"apiVersion": BOAT.api_version, "kind": "Service", "metadata": meta, **content}
+
+
+def test_a_custom_kind_may_bear_the_name_of_a_built_in_one() -> None:
+    obj = boat(spec={"oars": 2}, status={"afloat": True})
+    apply_defaults(BOAT, obj)
+    strategies.prepare_create(BOAT, obj)
+    assert not validate_create(BOAT, obj)
+    assert obj["spec"] == {"oars": 2}
+    assert "status" not in obj
+    assert obj["metadata"]["generation"] == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "subresource", "generation", "content"),
+    [
+        ({"spec": {"oars": 4}, "status": {"afloat": False}}, "", 2, {"spec": {"oars": 4}, "status": {"afloat": True}}),
+        (
+            {"spec": {"oars": 4}, "status": {"afloat": False}},
+            "status",
+            1,
+            {"spec": {"oars": 2}, "status": {"afloat": False}},
+        ),
+        ({"spec": {"oars": 2}, "crew": "two"}, "", 2, {"spec": {"oars": 2}, "crew": "two", "status": {"afloat": True}}),
+        (
+            {"spec": {"oars": 2}, "metadata": {"labels": {"a": "b"}}},
+            "",
+            1,
+            {"spec": {"oars": 2}, "status": {"afloat": True}},
+        ),
+    ],
+)
+def test_updates_of_custom_resources(change: Object, subresource: str, generation: int, content: Object) -> None:
+    old = boat(spec={"oars": 2}, status={"afloat": True})
+    old["metadata"]["generation"] = 1
+    new = boat(**{name: value for name, value in change.items() if name != "metadata"})
+    new["metadata"] |= change.get("metadata", {})
+    strategies.prepare_update(BOAT, new, old, subresource)
+    assert new["metadata"]["generation"] == generation
+    assert {name: value for name, value in new.items() if name in ("spec", "status", "crew")} == content
+    assert not validate_update(BOAT, new, old, subresource)
