@@ -33,7 +33,8 @@ class Facts:
 
     file_systems: frozenset[str] = frozenset()
     programs: frozenset[str] = frozenset()
-    taken_ports: frozenset[int] = frozenset()
+    taken_ports: tuple[tuple[str, int], ...] = ()
+    """(section of the settings, port)."""
     routes: tuple[Subnet, ...] = ()
     own_bridge: str = ""
     free_bytes: int = 1 << 40
@@ -49,12 +50,12 @@ def need_root() -> None:
 
 def gather(config: MasterConfig, root: Path, master_runs: bool, own_bridge: str = "") -> Facts:
     """Look at this machine; the ports of a master of ours that runs are not taken."""
-    ports = (config.api.port, config.etcd.port) if config.etcd.enabled else (config.api.port,)
+    ports = [("api", config.api.port), *([("etcd", config.etcd.port)] if config.etcd.enabled else [])]
     above = next(path for path in (root.absolute(), *root.absolute().parents) if path.exists())
     return Facts(
         file_systems=frozenset(line.split()[-1] for line in Path("/proc/filesystems").read_text().splitlines()),
         programs=frozenset(name for name in PROGRAMS if shutil.which(name, path=SEARCHED)),
-        taken_ports=frozenset() if master_runs else frozenset(port for port in ports if is_taken(port)),
+        taken_ports=() if master_runs else tuple(row for row in ports if is_taken(row[1])),
         routes=tuple(routed_here()) if shutil.which("ip", path=SEARCHED) else (),
         own_bridge=own_bridge,
         free_bytes=shutil.disk_usage(above).free,
@@ -75,9 +76,9 @@ def troubles(facts: Facts, config: MasterConfig, settings: Path) -> list[str]:
         found.append(f"these Debian packages are missing: apt-get install {' '.join(absent)}")
     if "overlay" not in facts.file_systems:
         found.append("the kernel has no overlay file system: modprobe overlay")
-    for port in sorted(facts.taken_ports):
+    for section, port in facts.taken_ports:
         found.append(
-            f"port {port} is taken (see: ss -ltnp 'sport = :{port}'): stop its owner, or set another in {settings}"
+            f"port {port} is taken (see: ss -ltnp 'sport = :{port}'): stop its owner, or set [{section}] port in {settings}"
         )
     for key in ("pod_cidr", "service_cidr"):
         network = getattr(config.cluster, key)

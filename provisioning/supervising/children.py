@@ -47,6 +47,14 @@ class Child:
         self.due = now if asked else now + backoff(max(self.failures, 1))
         self.pid, self.told, self.restarting, self.last_exit = 0, 0.0, False, code
 
+    def asked(self, verb: str, now: float) -> None:
+        """Heed start, stop or restart; a start of what does not run forgets its history."""
+        self.wanted = verb != "stop"
+        self.restarting = verb == "restart" and bool(self.pid)
+        self.due = now
+        if self.wanted and not self.pid:
+            self.failures, self.starts, self.last_exit = 0, 0, None
+
     @property
     def state(self) -> str:
         if self.pid:

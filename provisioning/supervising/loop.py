@@ -92,9 +92,7 @@ class Supervisor:
             child = self.children.get(name)
             if child is None:
                 return {"error": f"no service is named {name}"}
-            child.wanted = verb != "stop"
-            child.restarting = verb == "restart" and bool(child.pid)
-            child.due = now
+            child.asked(verb, now)
         elif verb not in ("status", "reload"):
             return {"error": f"unknown request {verb}"}
         self.step(now)

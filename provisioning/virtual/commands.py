@@ -11,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from kube.layout import Layout
+    from provisioning.virtual.network import Network
     from provisioning.virtual.nodes import VirtualNode
 
 MIB = 1 << 20
@@ -33,7 +34,6 @@ def virtual() -> None:
 def create(name: str, root: Path, memory: int, cpus: float, subnet: str) -> None:
     """Make a node and switch it on; one that is there is switched on."""
     from kube.layout import Layout
-    from provisioning.virtual.network import ensure_network
     from provisioning.virtual.nodes import VirtualNode
     from provisioning.virtual.prepared import prepared
     from provisioning.virtual.records import Size
@@ -41,7 +41,7 @@ def create(name: str, root: Path, memory: int, cpus: float, subnet: str) -> None
     layout = Layout(root)
     try:
         blueprint = prepared(name, Size(memory * MIB, cpus))
-        node = VirtualNode.create(layout, ensure_network(layout, subnet), blueprint)
+        node = VirtualNode.create(layout, _network(layout, subnet), blueprint)
         node.start()
     except (ValueError, PermissionError) as error:
         raise click.ClickException(str(error)) from error
@@ -82,9 +82,8 @@ def show(root: Path) -> None:
 def start(name: str, root: Path) -> None:
     """Switch a node on."""
     from kube.layout import Layout
-    from provisioning.virtual.network import ensure_network
 
-    ensure_network(Layout(root))
+    _network(Layout(root))
     click.echo(f"{name} is on" if _find(root, name).start() else f"{name} was on")
 
 
@@ -117,6 +116,15 @@ def execute(name: str, argv: tuple[str, ...], root: Path) -> None:
         raise click.ClickException(str(error)) from error
     sys.stdout.flush()
     os.execvp(words[0], words)
+
+
+def _network(layout: Layout, subnet: str = "") -> Network:
+    """The bridge of this root, apart from the cluster's own ranges."""
+    from kube.config import read_master
+    from provisioning.virtual.network import ensure_network
+
+    cluster = read_master(layout.config / "master.toml").cluster
+    return ensure_network(layout, subnet, (cluster.pod_cidr, cluster.service_cidr))
 
 
 def _find(root: Path, name: str) -> VirtualNode:

@@ -38,7 +38,7 @@ def test_a_fit_machine_has_no_troubles() -> None:
     [
         (replace(FIT, programs=FIT.programs - {"runc", "ip"}), "apt-get install iproute2 runc"),
         (replace(FIT, file_systems=frozenset()), "modprobe overlay"),
-        (replace(FIT, taken_ports=frozenset({6443})), "port 6443 is taken"),
+        (replace(FIT, taken_ports=(("api", 6443),)), "or set [api] port in /x/master.toml"),
         (
             replace(FIT, routes=nets("10.42.0.0/15")),
             "pod_cidr 10.42.0.0/16 overlaps this machine's route to 10.42.0.0/15",

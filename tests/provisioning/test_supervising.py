@@ -77,6 +77,18 @@ def test_quick_ends_are_counted_and_a_steady_run_forgets_them() -> None:
     assert (child.failures, child.due) == (0, 30.1)
 
 
+def test_a_start_forgets_earlier_failures() -> None:
+    child = Child(CHILD, failures=4, starts=5, last_exit=1, due=99.0)
+    child.asked("start", 3.0)
+    assert (child.failures, child.starts, child.last_exit, child.due) == (0, 0, None, 3.0)
+
+
+def test_a_restart_of_what_runs_keeps_its_history() -> None:
+    child = Child(CHILD, pid=7, starts=5)
+    child.asked("restart", 3.0)
+    assert (child.restarting, child.starts) == (True, 5)
+
+
 @pytest.fixture
 def places(tmp_path: Path) -> Iterator[Places]:
     """A running supervisor of a root of its own, from its packed form."""
