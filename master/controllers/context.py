@@ -122,6 +122,8 @@ def trimmed_pod(obj: Object) -> Object:
     if conditions:
         kept_status["conditions"] = conditions
     kept_spec = _pick(spec, POD_SPEC)
+    if any(owner["kind"] == "DaemonSet" for owner in obj["metadata"].get("ownerReferences") or ()):
+        kept_spec |= _pick(spec, ("affinity",))
     ports = [port for container in spec.get("containers") or () for port in container.get("ports") or ()]
     if ports:
         kept_spec["ports"] = ports

@@ -29,7 +29,7 @@ from master.controllers.objects import (
     owner_reference,
     status_patch,
 )
-from master.controllers.replicating import owners
+from master.controllers.podmaking import owners
 
 DEPLOYMENT = kind("apps/v1", "Deployment")
 REPLICA_SET = kind("apps/v1", "ReplicaSet")

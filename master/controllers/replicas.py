@@ -23,7 +23,6 @@ from master.controllers.objects import (
     is_ended,
     is_ready,
     kind,
-    owner_reference,
     seconds_until_available,
     set_condition,
 )
@@ -145,19 +144,3 @@ def _conditions(owner: Object, failure: str, now: str) -> list[Object]:
         return [item for item in before if item["type"] != "ReplicaFailure"]
     failed = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": failure}
     return set_condition(before, failed, now)
-
-
-def pod_from(owner: Object, row: Kind, template: Object) -> Object:
-    """A pod by the template, controlled by the owner."""
-    meta = template.get("metadata") or {}
-    kept = {name: meta[name] for name in ("labels", "annotations", "finalizers") if meta.get(name)}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "generateName": owner["metadata"]["name"] + "-",
-            "ownerReferences": [owner_reference(row, owner)],
-            **kept,
-        },
-        "spec": template.get("spec") or {},
-    }

@@ -5,54 +5,39 @@ Applies what `replicas.plan` says, and waits until it has seen its own work befo
 
 from __future__ import annotations
 
-import asyncio
-import time
 from datetime import UTC, datetime
 
 from kube.errors import ApiError
-from kube.events import NORMAL, WARNING, about
-from kube.informers import Index
 from master.controllers.context import POD, Context
-from master.controllers.expectations import Expectations
 from master.controllers.loop import Loop
 from master.controllers.objects import (
     Key,
     Object,
     controller_of,
-    controller_uid,
     is_active,
     key_of,
     owner_reference,
     status_patch,
 )
-from master.controllers.replicas import FLAVOURS, Flavour, Plan, plan, pod_from, status
-
-
-def owners(pod: Object) -> list[tuple[str, str]]:
-    """What pods are found by: their controller's uid, or their namespace where they have none."""
-    uid = controller_uid(pod)
-    return [("owner", uid)] if uid else [("orphan", pod["metadata"].get("namespace", ""))]
+from master.controllers.podmaking import PodMaker, pod_from
+from master.controllers.replicas import FLAVOURS, Flavour, Plan, plan, status
 
 
 class Replicas:
     def __init__(self, context: Context, flavour: Flavour) -> None:
         self._context, self._client, self._flavour = context, context.client, flavour
         self._sets = context.informer(flavour.kind)
-        self._pods = context.informer(POD)
-        self._by_owner = Index(self._pods, owners)
-        self._expected = Expectations(self._pods, time.monotonic)
-        self._events = context.recorder(flavour.component)
+        self._maker = PodMaker(context, flavour.kind, flavour.component)
         self.loop = Loop(flavour.component, self.reconcile, lambda: list(self._sets.store), workers=8)
         self._sets.on_change(self._set_changed)
-        self._pods.on_change(self._pod_changed)
+        self._maker.pods.on_change(self._pod_changed)
 
     async def reconcile(self, key: Key) -> float | None:
         owner = self._sets.store.get(key)
-        if owner is None or not self._expected.satisfied(key):
+        if owner is None or not self._maker.has_seen(key):
             return None
-        uid, selector = owner["metadata"]["uid"], self._flavour.selector(owner["spec"])
-        owned = self._by_owner.get(("owner", uid))
-        todo = plan(owner, selector, owned, self._by_owner.get(("orphan", key[0])))
+        owned = self._maker.owned(owner)
+        todo = plan(owner, self._flavour.selector(owner["spec"]), owned, self._maker.orphans(key[0]))
         failure = await self._apply(key, owner, todo)
         released = {key_of(pod) for pod in todo.release}
         present = [pod for pod in [*owned, *todo.adopt] if key_of(pod) not in released]
@@ -73,9 +58,9 @@ class Replicas:
                 item for item in pod["metadata"].get("ownerReferences") or () if item["uid"] != owner["metadata"]["uid"]
             ]
             await self._own(pod, others)
-        if todo.delete:
-            await asyncio.gather(*(self._delete(key, owner, pod) for pod in todo.delete))
-        return await self._create(key, owner, todo.create)
+        await self._maker.delete_all(key, owner, list(todo.delete))
+        pod = pod_from(owner, self._flavour.kind, owner["spec"]["template"])
+        return await self._maker.create_all(key, owner, [pod] * todo.create)
 
     def _reference(self, owner: Object) -> Object:
         return owner_reference(self._flavour.kind, owner)
@@ -83,48 +68,6 @@ class Replicas:
     async def _own(self, pod: Object, references: list[Object]) -> None:
         change = {"metadata": {"uid": pod["metadata"]["uid"], "ownerReferences": references or None}}
         await self._client.patch(POD, *key_of(pod), change)
-
-    async def _create(self, key: Key, owner: Object, missing: int) -> str:
-        """Batches that double while they succeed: a template that is refused is not sent five hundred times."""
-        pod, batch = pod_from(owner, self._flavour.kind, owner["spec"]["template"]), 1
-        while missing > 0:
-            size = min(batch, missing)
-            refused = [
-                answer
-                for answer in await asyncio.gather(*(self._create_one(key, owner, pod) for _ in range(size)))
-                if answer
-            ]
-            if refused:
-                return refused[0]
-            missing -= size
-            batch *= 2
-        return ""
-
-    async def _create_one(self, key: Key, owner: Object, pod: Object) -> str:
-        subject = about(self._flavour.kind, owner)
-        try:
-            made = await self._client.create(POD, key[0], pod)
-        except ApiError as error:
-            if any(cause.reason == "NamespaceTerminating" for cause in error.causes):
-                return ""
-            self._events.record(subject, WARNING, "FailedCreate", f"Error creating: {error.message}")
-            return error.message
-        meta = made["metadata"]
-        self._expected.created(key, key_of(made), meta["uid"])
-        self._events.record(subject, NORMAL, "SuccessfulCreate", f"Created pod: {meta['name']}")
-        return ""
-
-    async def _delete(self, key: Key, owner: Object, pod: Object) -> None:
-        uid = pod["metadata"]["uid"]
-        try:
-            await self._client.delete(POD, *key_of(pod), uid=uid)
-        except ApiError as error:
-            if error.status != 404:
-                raise
-            return
-        self._expected.deleted(key, key_of(pod), uid)
-        said = f"Deleted pod: {pod['metadata']['name']}"
-        self._events.record(about(self._flavour.kind, owner), NORMAL, "SuccessfulDelete", said)
 
     def _set_changed(self, _event: str, old: Object | None, new: Object | None) -> None:
         self.loop.add(key_of(new or old or {}))

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from kube.affinity import any_matches
 from kube.taints import NO_EXECUTE, NO_SCHEDULE, UNSCHEDULABLE, Taint, first_untolerated
-from master.scheduler.affinity import any_matches
 from master.scheduler.nodes import NodeInfo
 from master.scheduler.pods import Shape
 

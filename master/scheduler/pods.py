@@ -13,9 +13,9 @@ from weakref import WeakValueDictionary
 
 import orjson
 
+from kube import affinity
+from kube.affinity import NodeTerm, Preference
 from kube.taints import Toleration, read_tolerations
-from master.scheduler import affinity
-from master.scheduler.affinity import NodeTerm, Preference
 from master.scheduler.requests import SCORED_DEFAULTS, Amounts, pod_requests
 from master.scheduler.topology import PodTerm, Spread, pod_terms, spreads
 
