@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from kube import names
 from master.api.validation.addresses import ip_address, ip_addresses
 from master.api.validation.containers import PROBES, container_rules
@@ -14,7 +12,7 @@ from master.api.validation.problems import ROOT, Path, Problems
 from master.api.validation.resources import check_amount, check_requirements, check_resource_name
 from master.api.validation.rules import (
     Object,
-    Rule,
+    Rules,
     between,
     check,
     each,
@@ -45,40 +43,33 @@ def check_pod_spec(spec: Object, at: Path, out: Problems) -> None:
 
 
 def containers(spec: Object, at: Path, out: Problems) -> None:
+    """Volumes and all three kinds of containers, whose names are one set."""
     mountable = volumes(spec, at, out)
+    running = container_rules(mountable, PROBES)
+    ending = container_rules(mountable, (_only_with_restart,))
     found = spec.get("containers") or []
     if not found:
         out.required(at / "containers")
     seen: set[str] = set()
-    rules = container_rules(mountable, PROBES)
-    _listed(found, at / "containers", out, seen, lambda _container: rules)
-    if initial := spec.get("initContainers"):
-        plain = container_rules(mountable, (_only_with_restart,))
-        _listed(
-            initial,
-            at / "initContainers",
-            out,
-            seen,
-            lambda item: rules if item.get("restartPolicy") == "Always" else plain,
-        )
+    for index, container in enumerate(found):
+        _container(container, at / "containers" / index, out, running, seen)
+    for index, container in enumerate(spec.get("initContainers") or ()):
+        rules = running if container.get("restartPolicy") == "Always" else ending
+        _container(container, at / "initContainers" / index, out, rules, seen)
     _host_ports(found, at / "containers", out, bool(spec.get("hostNetwork")))
     if spec.get("ephemeralContainers"):
         ephemeral_containers(spec, at, out, container_rules(mountable, ()))
 
 
-def _listed(
-    found: list[Object], at: Path, out: Problems, seen: set[str], rules: Callable[[Object], tuple[Rule, ...]]
-) -> None:
-    for index, container in enumerate(found):
-        here = at / index
-        check(rules(container), container, here, out)
-        name = container.get("name")
-        if name and name in seen:
-            out.duplicate(here / "name", name)
-        seen.add(name or "")
-        restart = container.get("restartPolicy")
-        if restart is not None and restart not in CONTAINER_RESTARTS:
-            out.unsupported(here / "restartPolicy", restart, CONTAINER_RESTARTS)
+def _container(container: Object, at: Path, out: Problems, rules: Rules, seen: set[str]) -> None:
+    check(rules, container, at, out)
+    name = container.get("name") or ""
+    if name and name in seen:
+        out.duplicate(at / "name", name)
+    seen.add(name)
+    restart = container.get("restartPolicy")
+    if restart is not None and restart not in CONTAINER_RESTARTS:
+        out.unsupported(at / "restartPolicy", restart, CONTAINER_RESTARTS)
 
 
 def _only_with_restart(container: Object, at: Path, out: Problems) -> None:

@@ -24,11 +24,10 @@ def template(spec: Object, at: Path, out: Problems, restarts: tuple[str, ...] = 
         out.unsupported(where, restart, restarts)
 
 
-def _selector(spec: Object, out: Problems, kind: str, *, required: bool = True) -> None:
+def _selector(spec: Object, out: Problems, kind: str) -> None:
     found = spec.get("selector")
     if found is None:
-        if required:
-            out.required(SPEC / "selector")
+        out.required(SPEC / "selector")
         return
     check_selector(found, SPEC / "selector", out)
     if is_empty(found):
@@ -39,9 +38,8 @@ def _matching_template(spec: Object, out: Problems, malformed: str = "invalid la
     """The selector selects the pods of the template; a selector that is none at all selects nothing."""
     found, having = spec.get("selector"), _template_labels(spec)
     if found is not None and not well_formed(found):
-        if malformed:
-            out.invalid(SPEC / "selector", found, malformed)
-    elif (found is None or not is_empty(found)) and not (found is not None and matches(found, having or {})):
+        out.invalid(SPEC / "selector", found, malformed)
+    elif found is None or not (is_empty(found) or matches(found, having or {})):
         out.invalid(SPEC / "template" / "metadata" / "labels", having, MISMATCH)
 
 
@@ -180,9 +178,6 @@ def _stateful_template(spec: Object, out: Problems) -> None:
     """As its pods will be: with a volume for every claim."""
     claims = [(claim.get("metadata") or {}).get("name") or "" for claim in spec.get("volumeClaimTemplates") or ()]
     _matching_template(spec, out, malformed="")
-    found = spec.get("selector")
-    if found is not None and not well_formed(found):
-        out.invalid(SPEC / "selector", found, "")
     check_labels(_template_labels(spec) or {}, SPEC / "template" / "labels", out)
     template(with_claims(spec, claims), SPEC, out)
 
