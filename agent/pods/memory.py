@@ -9,8 +9,8 @@ from typing import Any
 from agent.pods.machine import Happening, Stage, advance
 from agent.pods.observed import Observed, Pod, Trouble, Verdict
 from agent.pods.observing import Sight
-from agent.pods.planning import started_at
 from agent.pods.restarts import BackOff
+from kube import times
 
 FINAL = {"Succeeded", "Failed"}
 
@@ -33,6 +33,7 @@ class Memory:
     troubles: dict[str, Trouble] = field(default_factory=dict)
     backoffs: dict[str, BackOff] = field(default_factory=dict)
     messages: dict[str, str] = field(default_factory=dict)
+    floors: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, pod: Pod, now: float) -> Memory:
@@ -40,6 +41,7 @@ class Memory:
         final = status.get("phase") in FINAL
         memory = cls(stage=Stage.ENDING if final else Stage.ACTIVE, final=final, started_at=started_at(pod) or now)
         memory.prepared = final
+        memory.floors = told_attempts(status)
         if final:
             memory.ended_reason = str(status.get("reason") or "")
             memory.ended_message = str(status.get("message") or "")
@@ -56,6 +58,7 @@ class Memory:
             verdicts=verdicts,
             troubles=self.troubles,
             backoffs=self.backoffs,
+            floors=self.floors,
             prepared=self.prepared,
             prepare_at=self.prepare_at,
             refresh_at=self.refresh_at,
@@ -64,6 +67,22 @@ class Memory:
             ended_message=self.ended_message,
             grace=self.grace,
         )
+
+
+def started_at(pod: Pod) -> float:
+    """When an agent first took the pod, as its status says; 0 when it does not."""
+    told = (pod.get("status") or {}).get("startTime")
+    return times.parse(told).timestamp() if told else 0.0
+
+
+def told_attempts(status: Mapping[str, Any]) -> dict[str, int]:
+    """The attempt that follows what the API was told of each container that ever started."""
+    found = {}
+    for field_name in ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"):
+        for told in status.get(field_name) or ():
+            if told.get("containerID") or told.get("restartCount"):
+                found[told["name"]] = int(told.get("restartCount") or 0) + 1
+    return found
 
 
 def told_view(pod: Pod, told: Mapping[str, Any] | None) -> Pod:

@@ -65,7 +65,8 @@ UNPROBED = Verdict()
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """`sandboxes` and each container's attempts are newest first."""
+    """`sandboxes` and each container's attempts are newest first; `floors` holds a container's first attempt where a reboot
+    took the runtime's memory, so that its count of restarts goes on."""
 
     stage: Stage = Stage.ACTIVE
     sandboxes: tuple[Sandbox, ...] = ()
@@ -73,6 +74,7 @@ class Observed:
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     troubles: Mapping[str, Trouble] = field(default_factory=dict)
     backoffs: Mapping[str, BackOff] = field(default_factory=dict)
+    floors: Mapping[str, int] = field(default_factory=dict)
     prepared: bool = False
     prepare_at: float = 0.0
     refresh_at: float = float("inf")

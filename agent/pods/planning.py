@@ -32,7 +32,6 @@ from agent.pods.steps import (
     Wait,
 )
 from agent.runtime.words import ContainerState
-from kube import times
 
 KEPT_ATTEMPTS = 2
 DEFAULT_GRACE = 30
@@ -209,7 +208,7 @@ def _start(container: Container, seen: Observed, sandbox_id: str, now: float) ->
     if trouble and now < trouble.retry_at:
         yield Wait(trouble.retry_at)
     else:
-        yield Start(container["name"], 0, sandbox_id)
+        yield Start(container["name"], seen.floors.get(container["name"], 0), sandbox_id)
 
 
 def _restart(
@@ -296,9 +295,3 @@ def _duration(seconds: float) -> str:
     """`10s`, `2m40s`, `5m0s`: as Go writes it."""
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes}m{rest}s" if minutes else f"{rest}s"
-
-
-def started_at(pod: Pod) -> float:
-    """When the agent first took the pod, as its status says; 0 when it does not."""
-    told = pod.get("status", {}).get("startTime")
-    return times.parse(told).timestamp() if told else 0.0

@@ -82,11 +82,15 @@ class Prober:
         self._verdicts[key] = Verdict(started=probed.was_ready or not container.get("startupProbe"), ready=ready)
         self._tasks[key] = asyncio.create_task(self._watch(probed), name=f"probes of {probed.name}")
 
-    def drop(self, container_id: str) -> None:
-        self._verdicts.pop(container_id, None)
+    def rest(self, container_id: str) -> None:
+        """Ask no more, and keep the last verdict: the container is ending."""
         task = self._tasks.pop(container_id, None)
         if task is not None:
             task.cancel()
+
+    def drop(self, container_id: str) -> None:
+        self.rest(container_id)
+        self._verdicts.pop(container_id, None)
 
     def close(self) -> None:
         for container_id in tuple(self._tasks):

@@ -1,5 +1,8 @@
 """A pod's status to the API: the latest wins, what was told already is not told again, and a link that fails is tried anew.
 
+Others may write over it (a node that was thought dead has its pods marked unready): what is newer than our last word and
+says otherwise is answered with our word again.
+
 How it is written: one strategic patch of the status subresource.  Conditions merge by type there, so that those of others
 stay; a list of addresses is replaced whole.
 """
@@ -33,6 +36,7 @@ class Reporter:
         self._meta = pod["metadata"]
         self._wanted: Status | None = None
         self._told: Status | None = None
+        self._version = 0
         self._news = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -43,6 +47,21 @@ class Reporter:
         self._wanted = status
         self._idle.clear()
         self._news.set()
+
+    def again(self) -> None:
+        """Tell the last status once more."""
+        if self._wanted is None and self._told is not None:
+            told, self._told = self._told, None
+            self.tell(told)
+
+    def reflected(self, pod: Mapping[str, Any], told: Status) -> bool:
+        """Whether the API's copy says what was told; one that is older than our last word proves nothing."""
+        version = int(pod["metadata"].get("resourceVersion") or 0)
+        return (
+            version <= self._version
+            or self._wanted is not None
+            or _gist(pod.get("status") or {}, told) == _gist(told, told)
+        )
 
     async def flushed(self) -> None:
         await self._idle.wait()
@@ -68,7 +87,8 @@ class Reporter:
         meta = self._meta
         body = {"metadata": {"uid": meta["uid"]}, "status": patch_body(status)}
         try:
-            await self._client.patch(PODS, meta["namespace"], meta["name"], body, "strategic", "status")
+            pod = await self._client.patch(PODS, meta["namespace"], meta["name"], body, "strategic", "status")
+            self._version = int(pod["metadata"].get("resourceVersion") or 0)
         except ApiError as error:
             if error.status in {404, 409, 422}:
                 log.info("status refused pod=%s/%s error=%s", meta["namespace"], meta["name"], error)
@@ -79,6 +99,13 @@ class Reporter:
             log.info("status not written pod=%s/%s error=%r", meta["namespace"], meta["name"], error)
             return False
         return True
+
+
+def _gist(status: Mapping[str, Any], told: Status) -> tuple[Any, ...]:
+    """The phase, and of each condition we tell its status and reason."""
+    own = {condition["type"] for condition in told["conditions"]}
+    conditions = {c["type"]: (c["status"], c.get("reason") or None) for c in status.get("conditions") or ()}
+    return status.get("phase"), {kind: said for kind, said in conditions.items() if kind in own}
 
 
 def patch_body(status: Status) -> Status:

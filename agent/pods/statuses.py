@@ -126,7 +126,7 @@ def container_status(
         "state": state,
         "lastState": last,
         "ready": ready,
-        "restartCount": latest.attempt if latest else 0,
+        "restartCount": latest.attempt if latest else max(0, seen.floors.get(name, 0) - 1),
         "image": (latest.image if latest and latest.image else "") or container.get("image", ""),
         "imageID": latest.image_ref if latest else "",
         "started": started,

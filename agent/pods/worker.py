@@ -50,7 +50,7 @@ from kube.errors import ApiError
 log = logging.getLogger(__name__)
 
 RETRY = 1.0
-SANDBOX_RETRY = 5.0
+SANDBOX_RETRY = 2.0
 SWEEP = 60.0
 CATCHING_UP = 0.01
 DEADLINE_SAID = "Pod was active on the node longer than the specified deadline"
@@ -82,6 +82,8 @@ class Worker:
         ) != self.pod["metadata"].get("annotations"):
             self.memory.refresh_at = 0.0
         self.pod = pod
+        if self._told and not self._reporter.reflected(pod, self._told):
+            self._reporter.again()
         if is_deleted(pod):
             self._ending.set()
         self.wake()
@@ -153,6 +155,7 @@ class Worker:
             seen = self._seen()
             self.wake()
         self._probe(seen)
+        seen = self._seen()
         self._tell(seen)
         until = self._tools.clock() + SWEEP
         for step in plan(self.pod, seen, self._tools.clock()):
@@ -299,7 +302,7 @@ class Worker:
     def _probe(self, seen: Observed) -> None:
         if self.memory.stage is not Stage.ACTIVE:
             for attempt in self._attempts():
-                self._tools.prober.drop(attempt.id)
+                self._tools.prober.rest(attempt.id)
             return
         ips = self._tools.node().ips if self.pod["spec"].get("hostNetwork") else seen.ips
         told = self._ready_before()

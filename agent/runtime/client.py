@@ -53,10 +53,10 @@ OPTIONS = [
 
 
 class Containerd:
-    """Use as `async with Containerd(socket) as runtime`; the socket need not be there yet."""
+    """Use as `async with Containerd(socket) as runtime`; a path or a `unix://` URL, which need not be there yet."""
 
     def __init__(self, socket: Path | str) -> None:
-        self.socket = Path(socket)
+        self.socket = Path(str(socket).removeprefix("unix://"))
         self._channel: grpc.aio.Channel | None = None
         self._methods: dict[str, Any] = {}
 

@@ -1,13 +1,17 @@
 """What is told of a pod: last words, thresholds, patches, orphans, phases."""
 
+import asyncio
+
 import pytest
 
 from agent.pods.agent import orphans
 from agent.pods.handling import Asked, Outcome, ask, port_number
+from agent.pods.memory import Memory
 from agent.pods.messages import log_tail, termination_message
 from agent.pods.observed import Attempt, Observed
+from agent.pods.observing import Sight
 from agent.pods.probing import Tally
-from agent.pods.reporting import patch_body
+from agent.pods.reporting import Reporter, patch_body
 from agent.pods.statuses import Place, status
 from agent.runtime.contract import RuntimeFailure
 from agent.runtime.words import Container, ContainerState, Sandbox
@@ -167,3 +171,45 @@ def test_a_message_is_told_with_the_end():
         "finishedAt": "1970-01-01T00:00:02Z",
         "containerID": "containerd://id",
     }
+
+
+def test_the_count_of_restarts_goes_on_after_a_reboot():
+    state = {"name": "c", "containerID": "containerd://x", "restartCount": 4}
+    pod = {**POD, "status": {"phase": "Running", "containerStatuses": [state], "startTime": "2020-01-01T00:00:00Z"}}
+    memory = Memory.of(pod, 0.0)
+    seen = memory.observed(Sight((), {}), {})
+    assert (seen.floors, seen.started_at) == ({"c": 5}, 1577836800.0)
+    assert told(seen, pod)["containerStatuses"][0]["restartCount"] == 4
+
+
+class Client:
+    """Records what is patched; the API's version counts up."""
+
+    def __init__(self):
+        self.bodies = []
+
+    async def patch(self, kind, namespace, name, body, type, subresource):
+        self.bodies.append(body["status"])
+        return {"metadata": {"resourceVersion": str(len(self.bodies) * 10)}}
+
+
+def api_copy(version, ready):
+    conditions = [{"type": "Ready", "status": ready, "reason": None if ready == "True" else "NodeNotReady"}]
+    return {"metadata": {"resourceVersion": str(version)}, "status": {"phase": "Running", "conditions": conditions}}
+
+
+async def test_a_status_that_others_wrote_over_is_told_again():
+    client, word = Client(), api_copy(0, "True")["status"]
+    reporter = Reporter(client, POD)
+    running = asyncio.create_task(reporter.run())
+    for _ in range(2):
+        reporter.tell(word)
+        await reporter.flushed()
+    assert len(client.bodies) == 1, "what was told is not told again"
+    assert reporter.reflected(api_copy(5, "False"), word), "an older copy proves nothing"
+    assert reporter.reflected(api_copy(15, "True"), word)
+    assert not reporter.reflected(api_copy(15, "False"), word)
+    reporter.again()
+    await reporter.flushed()
+    assert len(client.bodies) == 2
+    running.cancel()

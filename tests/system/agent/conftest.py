@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.pods import cgroups
 from agent.pods.agent import PodAgent
 from agent.pods.places import NodeFacts, Paths
 from agent.runtime.client import Containerd
@@ -33,6 +34,7 @@ class Node:
 
     place: ContainerdPlace
     folder: Path
+    cgroup: str
     process: subprocess.Popen | None = None
 
     def start(self):
@@ -71,7 +73,7 @@ def containerd(tmp_path_factory):
     (place.cni_config / "10-test.conflist").write_text(cni_config(bridge, number, folder))
     config = folder / "config.toml"
     config.write_text(containerd_config(place, restrict_oom_score_adj=True, apparmor=False))
-    node = Node(place, folder)
+    node = Node(place, folder, f"/{bridge}")
     try:
         node.start()
         asyncio.run(import_images(place.socket))
@@ -79,6 +81,7 @@ def containerd(tmp_path_factory):
     finally:
         asyncio.run(remove_all(place.socket))
         node.stop()
+        cgroups.remove(node.cgroup)
         subprocess.run(("ip", "link", "delete", bridge), capture_output=True, check=False)
         unmount_below(folder)
 
@@ -262,7 +265,7 @@ class Running:
         if self.api.informer:
             informer.store.update(self.api.informer.store)
         self.api.serve(informer)
-        facts = NodeFacts("node", ("192.0.2.1",), memory=8 << 30, cgroup_root=f"/{self.node.folder.name}")
+        facts = NodeFacts("node", ("192.0.2.1",), memory=8 << 30, cgroup_root=self.node.cgroup)
         self.pods = PodAgent(self.api, self.runtime, informer, lambda: facts, self.paths)
         self.task = asyncio.create_task(self.pods.run())
 

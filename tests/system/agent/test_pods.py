@@ -204,9 +204,9 @@ async def test_a_pod_s_cgroup_has_its_limits_and_goes(agent, api, containerd):
     limits = {"memory": "32Mi", "cpu": "250m"}
     pod = api.add_pod("small", one("sleep 600", resources={"limits": limits}) | {"terminationGracePeriodSeconds": 0})
     await api.seen("small", ready)
-    cgroup = f"{containerd.folder.name}/kubepods/pod{pod['metadata']['uid']}"
-    assert int(Path(f"/sys/fs/cgroup/memory/{cgroup}/memory.limit_in_bytes").read_text()) == 32 << 20
-    assert int(Path(f"/sys/fs/cgroup/cpu/{cgroup}/cpu.cfs_quota_us").read_text()) == 25000
+    cgroup = f"{containerd.cgroup}/kubepods/pod{pod['metadata']['uid']}"
+    assert int(Path(f"/sys/fs/cgroup/memory{cgroup}/memory.limit_in_bytes").read_text()) == 32 << 20
+    assert int(Path(f"/sys/fs/cgroup/cpu{cgroup}/cpu.cfs_quota_us").read_text()) == 25000
     api.delete_pod("small")
     await api.seen("small", lambda pod: pod is None)
-    assert not Path(f"/sys/fs/cgroup/memory/{cgroup}").exists()
+    assert not Path(f"/sys/fs/cgroup/memory{cgroup}").exists()
