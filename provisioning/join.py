@@ -12,8 +12,9 @@ import json
 import platform
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from provisioning import steps
 from provisioning.certifying import NotSigned, certify
 from provisioning.debian import fetch
 from provisioning.enrolments import Enrolled, read, record
-from provisioning.joining import ETC, Order, finish, prepare, request_keys
+from provisioning.joining import ETC, Order, announce, finish, prepare, request_keys
 from provisioning.machines import Machine, gather, refusals
 from provisioning.programs import Programs, programs
 from provisioning.steps import Run, Step
@@ -169,13 +170,13 @@ async def _carry_out(cluster: Cluster, link: Link, machine: Machine, order: Orde
     try:
         with tempfile.TemporaryDirectory() as folder:
             packages = await asyncio.to_thread(fetch, link, machine, Path(folder))
-            await asyncio.to_thread(steps.run, link, prepare(machine, order, packages), done, told)
+            await run_steps(link, prepare(machine, order, packages), done, told)
         told("keys and certificates")
         done.append(Step("keys", (), (Run(("rm", "-f", str(ETC / "node.key"), str(ETC / "serving.key"))),)))
         addresses = (node_address(link, order),)
         answer = await asyncio.to_thread(link.run, request_keys(order, addresses))
         certificates = await certify(cluster.client, order.name, json.loads(answer.output))
-        await asyncio.to_thread(steps.run, link, finish(machine, order, certificates), done, told)
+        await run_steps(link, finish(machine, order, certificates), done, told)
         told("waiting until it is Ready")
         await await_ready(cluster.client, order.name)
     except (LinkError, CommandFailed, NotSigned, NotReady, ApiError, aiohttp.ClientError, TimeoutError) as error:
@@ -185,7 +186,21 @@ async def _carry_out(cluster: Cluster, link: Link, machine: Machine, order: Orde
     except asyncio.CancelledError:
         await asyncio.shield(asyncio.to_thread(steps.undo, link, done))
         raise
+    await run_steps(link, announce(machine), [], told)
     await asyncio.to_thread(drop_key, link, cluster.layout)
+
+
+async def run_steps(link: Link, work: Iterable[Step], done: list[Step], told: Callable[[str], None]) -> None:
+    """In a thread; when this is cancelled the action under way is finished first, so that nothing runs beside the undoing."""
+    halt = threading.Event()
+    running = asyncio.ensure_future(asyncio.to_thread(steps.run, link, work, done, told, halt))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        halt.set()
+        with contextlib.suppress(steps.Halted, LinkError, CommandFailed):
+            await running
+        raise
 
 
 def node_address(link: Link, order: Order) -> str:

@@ -144,7 +144,11 @@ def finish(machine: Machine, order: Order, certificates: Certificates) -> Iterat
     )
     yield service_step(machine, NAMES, "DNS")
     yield service_step(machine, AGENT, "agent")
-    yield service_step(machine, ANNOUNCER, "announcer", keep=True)
+
+
+def announce(machine: Machine) -> Iterator[Step]:
+    """Once it is a node: its announcer is ours.  A board that is not keeps the one it came with."""
+    yield service_step(machine, ANNOUNCER, "announcer")
 
 
 def agent_settings(order: Order) -> AgentConfig:
@@ -159,19 +163,11 @@ def agent_settings(order: Order) -> AgentConfig:
 
 
 def service_step(
-    machine: Machine,
-    service: Service,
-    title: str,
-    before: tuple[Action, ...] = (),
-    leftovers: tuple[str, ...] = (),
-    *,
-    keep: bool = False,
+    machine: Machine, service: Service, title: str, before: tuple[Action, ...] = (), leftovers: tuple[str, ...] = ()
 ) -> Step:
-    """Writes the service and starts it anew; undone by removing it, unless it was there before us (`keep`)."""
+    """Writes the service and starts it anew; undone by removing it."""
     installation = installed(machine, service)
     actions = (*before, Put(installation.path, installation.content.encode()), *map(Run, begin(machine, installation)))
-    if keep:
-        return Step(title, actions)
     undo = (*map(Run, installation.end), Run(("rm", "-f", str(installation.path), *leftovers)))
     return Step(title, actions, undo)
 

@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from threading import Event
 
 from provisioning.transport import CommandFailed, Link, LinkError
 
@@ -47,12 +48,20 @@ class Step:
     undo: tuple[Run, ...] = ()
 
 
-def run(link: Link, steps: Iterable[Step], done: list[Step], told: Callable[[str], None]) -> None:
-    """Runs each step; `done` grows by what was begun, for `undo`."""
+class Halted(Exception):
+    """The run was told to stop between two actions."""
+
+
+def run(
+    link: Link, steps: Iterable[Step], done: list[Step], told: Callable[[str], None], halt: Event | None = None
+) -> None:
+    """Runs each step; `done` grows by what was begun, for `undo`.  Once `halt` is set no action is begun any more."""
     for step in steps:
         told(step.title)
         done.append(step)
         for action in step.actions:
+            if halt is not None and halt.is_set():
+                raise Halted
             perform(link, action)
 
 
