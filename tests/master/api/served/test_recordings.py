@@ -29,7 +29,6 @@ DIFFERENT: dict[str, dict[str, str]] = {
         "unknown directive": "the reference answers 500",
         "no merge key": "the reference answers 500",
     },
-    "services": dict.fromkeys(("ephemeral", "delete with grace", "delete now"), "whether a null time is owned"),
     "tables": {"DaemonSet 23": "the recorded object has an annotation that its recorded row has not"},
 }
 
@@ -129,7 +128,7 @@ async def run_and_protect(api):
     path = "/api/v1/namespaces/svc/pods/p/status"
     ready = {"type": "Ready", "status": "True", "lastProbeTime": None, "lastTransitionTime": None}
     status = {"phase": "Running", "conditions": [ready]}
-    code, answer, _ = await api.ask("PATCH", path, {"status": status}, "application/merge-patch+json")
+    code, answer, _ = await api.ask("PATCH", path, {"status": status}, "application/strategic-merge-patch+json")
     assert code == 200, answer
     budgets = "/apis/policy/v1/namespaces/svc/poddisruptionbudgets"
     spec = {"minAvailable": 1, "selector": {"matchLabels": {"a": "b"}}}
