@@ -20,6 +20,7 @@ MASTER = Path(sys.prefix) / "bin/master"
 SCRIPT = """\
 set -e
 ip link set lo up
+timeout --signal=INT 4 "$1" up --root "$2" --virtual-nodes 2 --no-node > "$2/interrupted.txt" 2>&1 || true
 "$1" up --root "$2" --virtual-nodes 2 --no-node --json > "$2/first.json"
 "$1" up --root "$2" --virtual-nodes 2 --no-node --json > "$2/second.json"
 "$1" virtual kill node-2 --root "$2"
@@ -57,6 +58,12 @@ def test_the_sample_answers_on_each_node(root: Path) -> None:
     assert sorted(first["answers"]) == ["node-1", "node-2"]
     assert all(answer.startswith("pod web-") for answer in first["answers"].values())
     assert {pod["node"] for pod in first["pods"]} == {"node-1", "node-2"}
+
+
+def test_an_interrupted_run_says_what_to_do_and_is_taken_up(root: Path) -> None:
+    assert "interrupted: run it again to go on" in (root / "interrupted.txt").read_text()
+    kept = {step["title"] for step in read(root, "first.json")["steps"] if not step["changed"]}
+    assert kept >= {"master", "virtual nodes", "programs for nodes"}
 
 
 def test_a_second_run_changes_nothing(root: Path) -> None:
