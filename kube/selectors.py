@@ -49,7 +49,7 @@ class Requirement:
 
     def _compares(self, value: str | None) -> bool:
         number = _integer(value) if value is not None else None
-        bound = _integer(next(iter(self.values)))
+        bound = _integer(next(iter(self.values), ""))
         if number is None or bound is None:
             return False
         return number > bound if self.operator == GREATER else number < bound
