@@ -99,7 +99,7 @@ def set_condition(conditions: Sequence[Object], new: Object, now: str) -> list[O
 
 
 def status_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> Object | None:
-    """A merge patch that turns one status into the other, None when nothing differs."""
-    changed: Object = {name: value for name, value in after.items() if before.get(name) != value}
-    changed.update({name: None for name in before if name not in after})
-    return {"status": changed} if changed else None
+    """A merge patch that makes the status `after`, None when it is; whole, as `before` may be older than what is there."""
+    if before == after:
+        return None
+    return {"status": {**dict.fromkeys(before), **after}}

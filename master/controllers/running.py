@@ -16,6 +16,7 @@ from kube.layout import Layout
 from master.controllers import (
     aggregation,
     bootstraptokens,
+    daemonsets,
     deployments,
     endpointing,
     evictions,
@@ -27,6 +28,7 @@ from master.controllers import (
     replicating,
     serviceaccounts,
     signing,
+    statefulsets,
 )
 from master.controllers.context import Context
 from master.controllers.loop import Loop
@@ -40,6 +42,8 @@ CONTROLLERS: tuple[Callable[[Context], Loop], ...] = (
     deployments.build,
     replicating.build_replica_sets,
     replicating.build_replication_controllers,
+    daemonsets.build,
+    statefulsets.build,
     endpointing.build,
     nodelife.build,
     evictions.build,

@@ -1,0 +1,175 @@
+"""StatefulSets, the arithmetic: pods with names that last, made, replaced and removed one after the other.
+
+Pure.  `plan` is one step.  OrderedReady goes up in order, each waiting for the one before, and down in reverse; Parallel
+waits for nobody.  An update goes from the highest ordinal down to the partition, one at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from master.controllers.objects import Object, is_deleting, is_ended, is_ready, kind, seconds_until_available
+from master.controllers.podmaking import pod_from
+from master.controllers.revisions import HASH_LABEL
+
+STATEFUL_SET = kind("apps/v1", "StatefulSet")
+POD_NAME, POD_INDEX = "statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index"
+
+
+class Revision(NamedTuple):
+    """The names of the revision that is being left and the one that is wanted."""
+
+    current: str
+    update: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    create: tuple[tuple[int, str], ...] = ()
+    """(ordinal, name of the revision)."""
+    delete: tuple[Object, ...] = ()
+    condemned: tuple[Object, ...] = ()
+    """Those of `delete` that are beyond `replicas` and do not come back."""
+
+
+def ordinal_of(owner: Object, pod: Object) -> int | None:
+    head, _, tail = pod["metadata"]["name"].rpartition("-")
+    return int(tail) if head == owner["metadata"]["name"] and tail.isdigit() else None
+
+
+def wanted_ordinals(owner: Object) -> range:
+    start = (owner["spec"].get("ordinals") or {}).get("start", 0)
+    return range(start, start + owner["spec"].get("replicas", 1))
+
+
+def partition_of(owner: Object) -> int:
+    strategy = owner["spec"].get("updateStrategy") or {}
+    return int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
+
+
+def revision_for(owner: Object, ordinal: int, revision: Revision, by_ordinal: Mapping[int, Object]) -> str:
+    """What a pod that is made anew runs: old below the partition, and old while the update has not come down to it."""
+    start, partition = wanted_ordinals(owner).start, partition_of(owner)
+    if partition:
+        return revision.current if ordinal < start + partition else revision.update
+    above = (pod for number, pod in by_ordinal.items() if number > ordinal and not is_deleting(pod))
+    reached = all(has_revision(pod, revision.update) for pod in above)
+    return revision.update if reached else revision.current
+
+
+def has_revision(pod: Object, name: str) -> bool:
+    return bool((pod["metadata"].get("labels") or {}).get(HASH_LABEL) == name)
+
+
+def is_available(owner: Object, pod: Object, now: datetime) -> bool:
+    wait = seconds_until_available(pod, owner["spec"].get("minReadySeconds") or 0, now)
+    return wait == 0 and not is_deleting(pod)
+
+
+def plan(owner: Object, pods: Iterable[Object], revision: Revision, now: datetime) -> Plan:
+    by_ordinal = {number: pod for pod in pods if (number := ordinal_of(owner, pod)) is not None}
+    ordered = owner["spec"].get("podManagementPolicy", "OrderedReady") == "OrderedReady"
+    wanted = wanted_ordinals(owner)
+    create: list[tuple[int, str]] = []
+    delete: list[Object] = []
+    waiting = False
+    for number in wanted:
+        pod = by_ordinal.get(number)
+        if pod is None:
+            create.append((number, revision_for(owner, number, revision, by_ordinal)))
+            waiting = True
+        elif is_ended(pod) and not is_deleting(pod):
+            delete.append(pod)
+            waiting = True
+        elif not is_available(owner, pod, now):
+            waiting = True
+        if waiting and ordered:
+            return Plan(tuple(create), tuple(delete))
+    condemned = _condemned(by_ordinal, wanted, ordered)
+    if create or delete or condemned or any(number not in wanted for number in by_ordinal):
+        return Plan(tuple(create), (*delete, *condemned), tuple(condemned))
+    return Plan(delete=_outdated(owner, by_ordinal, revision, now))
+
+
+def _condemned(by_ordinal: dict[int, Object], wanted: range, ordered: bool) -> list[Object]:
+    """Beyond `replicas`, from the highest down; in order, each after the one above it has gone."""
+    beyond = [by_ordinal[number] for number in sorted(by_ordinal, reverse=True) if number not in wanted]
+    if ordered and beyond:
+        beyond = beyond[:1]
+    return [pod for pod in beyond if not is_deleting(pod)]
+
+
+def _outdated(owner: Object, by_ordinal: dict[int, Object], revision: Revision, now: datetime) -> tuple[Object, ...]:
+    """The next pod to be replaced by the update, if the ones above it work."""
+    if (owner["spec"].get("updateStrategy") or {}).get("type", "RollingUpdate") == "OnDelete":
+        return ()
+    first = wanted_ordinals(owner).start + partition_of(owner)
+    for number in sorted(by_ordinal, reverse=True):
+        pod = by_ordinal[number]
+        if number < first:
+            break
+        if not has_revision(pod, revision.update):
+            return () if is_deleting(pod) else (pod,)
+        if not is_available(owner, pod, now):
+            return ()
+    return ()
+
+
+def status(owner: Object, pods: Iterable[Object], revision: Revision, now: datetime) -> tuple[Object, float | None]:
+    """The counts; an update that has reached every pod makes its revision the current one."""
+    counts = dict.fromkeys(("replicas", "readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"), 0)
+    again: float | None = None
+    for pod in pods:
+        counts["replicas"] += 1
+        counts["readyReplicas"] += is_ready(pod)
+        wait = seconds_until_available(pod, owner["spec"].get("minReadySeconds") or 0, now)
+        counts["availableReplicas"] += wait == 0
+        again = min((each for each in (wait, again) if each), default=None)
+        if not is_deleting(pod):
+            counts["currentReplicas"] += has_revision(pod, revision.current)
+            counts["updatedReplicas"] += has_revision(pod, revision.update)
+    current, replicas = revision.current, counts["replicas"]
+    if current != revision.update and counts["updatedReplicas"] == replicas == counts["readyReplicas"]:
+        current, counts["currentReplicas"] = revision.update, counts["updatedReplicas"]
+    shown = {name: count for name, count in counts.items() if count or name in ("replicas", "availableReplicas")}
+    names = {"currentRevision": current, "updateRevision": revision.update}
+    collisions = {"collisionCount": (owner.get("status") or {}).get("collisionCount", 0)}
+    return {"observedGeneration": owner["metadata"].get("generation", 0), **shown, **names, **collisions}, again
+
+
+def claim_name(template: Object, pod_name: str) -> str:
+    return f"{template['metadata']['name']}-{pod_name}"
+
+
+def claims_of(owner: Object, pod_name: str) -> list[Object]:
+    """The claims a pod of this name keeps its data in."""
+    labels = (owner["spec"].get("selector") or {}).get("matchLabels") or {}
+    made = []
+    for template in owner["spec"].get("volumeClaimTemplates") or ():
+        meta = {**template["metadata"], "name": claim_name(template, pod_name)}
+        meta["labels"] = {**(meta.get("labels") or {}), **labels}
+        made.append({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta, "spec": template["spec"]})
+    return made
+
+
+def new_pod(owner: Object, template: Object, ordinal: int, revision: str) -> Object:
+    """The pod of an ordinal: its name, its host name, its claims."""
+    pod = pod_from(owner, STATEFUL_SET, template)
+    name = f"{owner['metadata']['name']}-{ordinal}"
+    labels = pod["metadata"].get("labels") or {}
+    pod["metadata"] |= {
+        "name": name,
+        "labels": {**labels, HASH_LABEL: revision, POD_NAME: name, POD_INDEX: str(ordinal)},
+    }
+    own = [
+        {"name": item["metadata"]["name"], "persistentVolumeClaim": {"claimName": claim_name(item, name)}}
+        for item in owner["spec"].get("volumeClaimTemplates") or ()
+    ]
+    taken = {volume["name"] for volume in own}
+    volumes = [*own, *(volume for volume in template["spec"].get("volumes") or () if volume["name"] not in taken)]
+    spec = {**pod["spec"], "hostname": name, "subdomain": owner["spec"].get("serviceName", "")}
+    pod["spec"] = {**spec, "volumes": volumes} if volumes else spec
+    return pod

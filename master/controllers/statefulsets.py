@@ -1,0 +1,113 @@
+"""StatefulSets: applies what `ordinals.plan` says; claims are made before their pod and kept, or not, as the set asks."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from kube.errors import ApiError
+from kube.events import NORMAL, WARNING, about
+from master.controllers import ordinals
+from master.controllers.context import Context
+from master.controllers.loop import Loop
+from master.controllers.objects import Key, Object, controller_of, is_deleting, key_of, kind, status_patch
+from master.controllers.ordinals import STATEFUL_SET, Revision
+from master.controllers.podmaking import PodMaker, Words
+from master.controllers.revisions import HASH_LABEL, Revisions, template_of
+
+CLAIM = kind("v1", "PersistentVolumeClaim")
+COMPONENT = "statefulset-controller"
+
+
+def build(context: Context) -> Loop:
+    return StatefulSets(context).loop
+
+
+class StatefulSets:
+    def __init__(self, context: Context) -> None:
+        self._client = context.client
+        self._sets, self._claims = context.informer(STATEFUL_SET), context.informer(CLAIM)
+        self._maker = PodMaker(context, STATEFUL_SET, COMPONENT, _worded("Create"), _worded("Delete"))
+        self._revisions = Revisions(context, STATEFUL_SET)
+        self._events = context.recorder(COMPONENT)
+        self.loop = Loop(COMPONENT, self.reconcile, lambda: list(self._sets.store))
+        self._sets.on_change(lambda _event, old, new: self.loop.add(key_of(new or old)))
+        self._maker.pods.on_change(self._pod_changed)
+
+    async def reconcile(self, key: Key) -> float | None:
+        owner = self._sets.store.get(key)
+        if owner is None or is_deleting(owner) or not self._maker.has_seen(key):
+            return None
+        now, pods = datetime.now(UTC), self._maker.owned(owner)
+        newest = await self._revisions.newest(owner)
+        update = newest["metadata"]["name"]
+        revision = Revision((owner.get("status") or {}).get("currentRevision") or update, update)
+        todo = ordinals.plan(owner, pods, revision, now)
+        for pod in todo.delete:
+            await self._delete(key, owner, pod, condemned=pod in todo.condemned)
+        for ordinal, name in todo.create:
+            await self._create(key, owner, ordinal, name, newest)
+        after, again = ordinals.status(owner, pods, revision, now)
+        if change := status_patch(owner.get("status") or {}, after):
+            await self._client.patch(STATEFUL_SET, *key, change, subresource="status")
+        used = {pod["metadata"]["labels"].get(HASH_LABEL, "") for pod in pods} | set(revision)
+        await self._revisions.clean(owner, used)
+        return again
+
+    async def _create(self, key: Key, owner: Object, ordinal: int, name: str, newest: Object) -> None:
+        revisions = {item["metadata"]["name"]: item for item in (*self._revisions.of(owner), newest)}
+        template = template_of(revisions.get(name, newest))
+        pod = ordinals.new_pod(owner, template, ordinal, name)
+        pod_name = pod["metadata"]["name"]
+        for claim in ordinals.claims_of(owner, pod_name):
+            await self._ensure_claim(key, owner, claim)
+        subject = about(STATEFUL_SET, owner)
+        refused = await self._maker.create(key, owner, pod)
+        if refused:
+            said = f"create Pod {pod_name} in StatefulSet {key[1]} failed error: {refused}"
+            self._events.record(subject, WARNING, "FailedCreate", said)
+            raise ApiError(500, "FailedCreate", refused)
+
+    async def _ensure_claim(self, key: Key, owner: Object, claim: Object) -> None:
+        name = claim["metadata"]["name"]
+        if (key[0], name) in self._claims.store:
+            return
+        if _policy(owner).get("whenDeleted") == "Delete":
+            claim["metadata"]["ownerReferences"] = [_reference(STATEFUL_SET.api_version, STATEFUL_SET.kind, owner)]
+        try:
+            await self._client.create(CLAIM, key[0], claim)
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+            return
+        said = f"create Claim {name} Pod {name.split('-', 1)[-1]} in StatefulSet {key[1]} success"
+        self._events.record(about(STATEFUL_SET, owner), NORMAL, "SuccessfulCreate", said)
+
+    async def _delete(self, key: Key, owner: Object, pod: Object, condemned: bool) -> None:
+        if condemned and _policy(owner).get("whenScaled") == "Delete":
+            reference = _reference("v1", "Pod", pod)
+            for claim in ordinals.claims_of(owner, pod["metadata"]["name"]):
+                change = {"metadata": {"ownerReferences": [reference]}}
+                await self._client.patch(CLAIM, key[0], claim["metadata"]["name"], change)
+        await self._maker.delete(key, owner, pod)
+
+    def _pod_changed(self, _event: str, old: Object | None, new: Object | None) -> None:
+        for pod in filter(None, (old, new)):
+            reference = controller_of(pod)
+            if reference is not None and reference["kind"] == STATEFUL_SET.kind:
+                self.loop.add((pod["metadata"]["namespace"], reference["name"]))
+
+
+def _worded(verb: str) -> Words:
+    """Events name the set too, which is the pod's name without its ordinal."""
+    return lambda name: f"{verb} Pod {name} in StatefulSet {name.rpartition('-')[0]} successful"
+
+
+def _policy(owner: Object) -> Object:
+    """What becomes of claims: `whenDeleted` and `whenScaled`, Retain or Delete."""
+    policy: Object = owner["spec"].get("persistentVolumeClaimRetentionPolicy") or {}
+    return policy
+
+
+def _reference(api_version: str, name: str, owner: Object) -> Object:
+    meta = owner["metadata"]
+    return {"apiVersion": api_version, "kind": name, "name": meta["name"], "uid": meta["uid"]}
