@@ -48,19 +48,18 @@ async def _sign(client: Client, name: str, kind: str, pem: str) -> bytes:
         },
     }
     try:
-        made = await client.create(REQUEST, "", body)
+        await client.create(REQUEST, "", body)
     except ApiError as error:
         if error.reason != "AlreadyExists":
             raise
-        made = await client.get(REQUEST, "", full_name)
     try:
-        await _approve(client, made)
+        await _approve(client, full_name)
         return await _await_certificate(client, full_name)
     finally:
         await client.delete(REQUEST, "", full_name)
 
 
-async def _approve(client: Client, request: dict[str, object]) -> None:
+async def _approve(client: Client, name: str) -> None:
     condition = {
         "type": "Approved",
         "status": "True",
@@ -68,7 +67,7 @@ async def _approve(client: Client, request: dict[str, object]) -> None:
         "message": "approved by master join",
         "lastUpdateTime": times.now(),
     }
-    await client.update(REQUEST, "", request | {"status": {"conditions": [condition]}}, subresource="approval")
+    await client.patch(REQUEST, "", name, {"status": {"conditions": [condition]}}, subresource="approval")
 
 
 async def _await_certificate(client: Client, name: str) -> bytes:

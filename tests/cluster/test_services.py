@@ -1,0 +1,84 @@
+"""Scheduling, Services and names on two nodes: what `kubectl create deployment` and `expose` promise."""
+
+
+def test_a_service_answers_by_address_and_by_name_from_everywhere(cluster, space, until):
+    k = lambda *argv: cluster.kubectl("-n", space, *argv)  # noqa: E731
+    k("create", "deployment", "web", "--image=wherry.local/web:1", "--replicas=4")
+    k("expose", "deployment", "web", "--port=80")
+    pods = cluster.wait_pods(space, "app=web", 4)
+    names = {pod["metadata"]["name"] for pod in pods}
+    by_node = {pod["spec"]["nodeName"]: pod["metadata"]["name"] for pod in pods}
+    assert set(by_node) >= {"node-1", "node-2"}, "pods on both nodes"
+    address = cluster.json("-n", space, "get", "service", "web")["spec"]["clusterIP"]
+
+    def heard(fetch, url):
+        """Which pods answer; a Service gives each its turn."""
+        found = set()
+
+        def all_heard():
+            found.add(fetch(url).split()[1])
+            return found == names
+
+        until(all_heard, 30, f"answers of all four pods from {url}")
+
+    for node, pod in by_node.items():
+        inside = lambda url, pod=pod: k("exec", pod, "--", "wget", "-qO-", url)  # noqa: E731
+        heard(inside, f"http://{address}/")
+        heard(inside, "http://web/")
+        heard(inside, f"http://web.{space}.svc.cluster.local/")
+        heard(lambda url, node=node: cluster.on_node(node, "curl", "-sS", "--max-time", "5", url), f"http://{address}/")
+        assert (
+            cluster.on_node(node, "dig", "+short", "@10.43.0.10", f"web.{space}.svc.cluster.local").strip() == address
+        )
+
+
+def test_a_node_port_answers_on_every_node(cluster, space, until):
+    k = lambda *argv: cluster.kubectl("-n", space, *argv)  # noqa: E731
+    k("create", "deployment", "web", "--image=wherry.local/web:1")
+    k("expose", "deployment", "web", "--port=80", "--type=NodePort")
+    cluster.wait_pods(space, "app=web", 1)
+    port = cluster.json("-n", space, "get", "service", "web")["spec"]["ports"][0]["nodePort"]
+    for node in cluster.json("get", "nodes")["items"]:
+        address = next(a["address"] for a in node["status"]["addresses"] if a["type"] == "InternalIP")
+        url = f"http://{address}:{port}/"
+        until(
+            lambda url=url: "pod web" in cluster.run("curl", "-sS", "--max-time", "3", url, check=False).stdout, 15, url
+        )
+
+
+def test_a_pod_that_fits_nowhere_says_why(cluster, space, until):
+    cluster.kubectl(
+        "-n",
+        space,
+        "run",
+        "big",
+        "--image=wherry.local/busybox:1",
+        "--overrides",
+        '{"spec":{"containers":[{"name":"big","image":"wherry.local/busybox:1","resources":{"requests":{"cpu":"100"}}}]}}',
+    )
+    until(lambda: "Insufficient cpu" in cluster.kubectl("-n", space, "describe", "pod", "big"), 20, "the reason")
+    assert "0/" in cluster.kubectl("-n", space, "describe", "pod", "big")
+
+
+def test_taints_and_selectors_steer(cluster, space, until):
+    cluster.kubectl("label", "node", "node-2", "disk=fast", "--overwrite")
+    overrides = '{"spec":{"nodeSelector":{"disk":"fast"}}}'
+    cluster.kubectl("-n", space, "run", "picky", "--image=wherry.local/web:1", "--overrides", overrides)
+    until(lambda: cluster.json("-n", space, "get", "pod", "picky")["spec"].get("nodeName") == "node-2", 20, "node-2")
+    cluster.kubectl("label", "node", "node-2", "disk-")
+
+
+def test_a_namespace_takes_everything_with_it(cluster, until):
+    cluster.kubectl("create", "namespace", "going")
+    cluster.kubectl("-n", "going", "create", "deployment", "web", "--image=wherry.local/web:1")
+    cluster.wait_pods("going", "app=web", 1)
+    cluster.kubectl("delete", "namespace", "going", "--timeout=60s")
+    gone = cluster.run("kubectl", "get", "namespace", "going", check=False)
+    assert "not found" in gone.stderr
+
+
+def test_what_a_deployment_owns_goes_with_it(cluster, space, until):
+    cluster.kubectl("-n", space, "create", "deployment", "web", "--image=wherry.local/web:1", "--replicas=2")
+    cluster.wait_pods(space, "app=web", 2)
+    cluster.kubectl("-n", space, "delete", "deployment", "web")
+    until(lambda: not cluster.json("-n", space, "get", "rs,pods")["items"], 30, "replica sets and pods gone")
