@@ -33,9 +33,10 @@ BEFORE_FIRST_APPLY = "before-first-apply"
 # Fields that a write of the object, or of a subresource, does not set: nobody owns them by it.
 _ALWAYS_UNOWNED: Node = {f"f:{name}": sets.LEAF for name in UNOWNED_ROOT}
 _METADATA_UNOWNED: Node = {f"f:{name}": sets.LEAF for name in UNOWNED_METADATA}
+_REQUESTS = "certificatesigningrequests.certificates.k8s.io"
 _RESET: dict[tuple[str, str], tuple[str, ...]] = {
-    ("CertificateSigningRequest", ""): ("spec", "status"),
-    ("CertificateSigningRequest", "approval"): ("spec",),
+    (_REQUESTS, ""): ("spec", "status"),
+    (_REQUESTS, "approval"): ("spec",),
 }
 
 
@@ -184,7 +185,7 @@ def _conflict(conflicts: dict[str, list[str]]) -> ApiError:
 
 def _ownable(fields: Node, kind: Kind, subresource: str) -> Node:
     """Without the fields that this write cannot set and those that nobody owns."""
-    reset = _RESET.get((kind.kind, subresource))
+    reset = _RESET.get((kind.qualified, subresource))
     if reset is None:
         reset = ("spec",) if subresource == "status" else ("status",) if kind.subresource("status") else ()
     dropped = {"apiVersion", "kind", *reset}

@@ -18,6 +18,10 @@ PATCH, RETAIN_KEYS = "$patch", "$retainKeys"
 DELETE_FROM, SET_ORDER = "$deleteFromPrimitiveList/", "$setElementOrder/"
 # Fields of JSON schemas, not directives.
 FIELDS = frozenset({"$ref", "$schema"})
+NOT_FOR_CUSTOM = (
+    "the body of the request was in an unknown format - accepted media types include: "
+    "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
+)
 
 Map = dict[str, Any]
 _ANY = Field("", Shape("object"))
@@ -30,7 +34,7 @@ def apply(kind: Kind, obj: Map, patch: Any) -> Map:
     try:
         definition = schemas.of(kind)
     except KeyError as error:
-        raise ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type") from error
+        raise ApiError(415, "UnsupportedMediaType", NOT_FOR_CUSTOM) from error
     return _merge_map(definition.fields, obj, patch)
 
 

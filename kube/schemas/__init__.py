@@ -36,6 +36,7 @@ SCHEMA_OR_STRINGS = APIEXTENSIONS + "JSONSchemaPropsOrStringArray"
 
 # Kinds that every group has.
 _OPTIONS = frozenset({"DeleteOptions", "Status"})
+_META_VERSIONS = frozenset({"v1", "meta.k8s.io/v1"})
 # Definitions that are values of their own, not objects with fields.
 SCALARS = frozenset({QUANTITY, INT_OR_STRING, RAW, TIME, MICRO_TIME, FIELDS_V1, ANY_JSON}) | {
     SCHEMA_OR_ARRAY,
@@ -89,7 +90,9 @@ def of(kind: Kind) -> Definition:
 
 def name_of(api_version: str, kind: str) -> str:
     """The definition's name of `apps/v1`, `Deployment`; KeyError when unknown."""
-    return META + kind if kind in _OPTIONS else str(_data()["kinds"][f"{api_version}/{kind}"])
+    if api_version in _META_VERSIONS and kind in _OPTIONS:
+        return META + kind
+    return str(_data()["kinds"][f"{api_version}/{kind}"])
 
 
 @cache

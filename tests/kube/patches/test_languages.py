@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from kube import kinds, patches
 from kube.errors import ApiError
+from kube.kinds import Kind
 
 PODS = kinds.by_resource("", "v1", "pods")
 SERVICES = kinds.by_resource("", "v1", "services")
@@ -171,6 +172,13 @@ def test_what_is_no_json_is_refused(language: str, body: bytes) -> None:
 def test_another_language_is_refused() -> None:
     with pytest.raises(ApiError) as caught:
         patched({}, {}, "application/json")
+    assert caught.value.status == 415
+
+
+def test_custom_resources_have_no_strategic_patch() -> None:
+    boats = Kind("example.com", "v1", "Boat", "boats")
+    with pytest.raises(ApiError, match="application/apply-patch\\+yaml$") as caught:
+        patches.apply_patch(boats, {}, b"{}", patches.STRATEGIC_PATCH)
     assert caught.value.status == 415
 
 
