@@ -34,6 +34,7 @@ from provisioning import steps
 from provisioning.certifying import NotSigned, certify
 from provisioning.debian import fetch
 from provisioning.enrolments import Enrolled, read, record
+from provisioning.images.keeping import ensure_archive, hand_own
 from provisioning.joining import ETC, Order, announce, finish, prepare, request_keys
 from provisioning.machines import Machine, gather, refusals
 from provisioning.programs import Programs, programs
@@ -101,6 +102,7 @@ class Cluster:
     @staticmethod
     async def of(layout: Layout, client: Client) -> Cluster:
         made = await asyncio.to_thread(programs, layout.state / "programs")
+        await asyncio.to_thread(ensure_archive, layout)
         config = settings.read_master(layout.config / "master.toml")
         return Cluster(layout, config, client, cluster_id(layout), (layout.pki / "ca.crt").read_bytes(), made)
 
@@ -188,6 +190,9 @@ async def _carry_out(cluster: Cluster, link: Link, machine: Machine, order: Orde
         raise
     await run_steps(link, announce(machine), [], told)
     await asyncio.to_thread(drop_key, link, cluster.layout)
+    told("images")
+    if problem := await hand_own(cluster.layout, cluster.client, order.name):
+        raise JoinError(f"{order.name}: is a node and Ready, but got no images: {problem}; try: master image load")
 
 
 async def run_steps(link: Link, work: Iterable[Step], done: list[Step], told: Callable[[str], None]) -> None:

@@ -12,8 +12,7 @@ import aiohttp
 from kube.client import Client
 from kube.errors import ApiError
 from kube.layout import Layout
-from provisioning.images.archives import build_archive
-from provisioning.images.catalogue import images
+from provisioning.images.keeping import archive_path, ensure_archive
 from provisioning.local.contract import Wanted
 from provisioning.local.reporting import Steps, Trouble
 from provisioning.local.supervised import Keeper, keeper_of
@@ -62,22 +61,10 @@ def raise_nodes(wanted: Wanted, network: Network | None, steps: Steps) -> list[V
     return nodes
 
 
-def archive_path(layout: Layout) -> Path:
-    return layout.state / "images/wherry.tar"
-
-
 def make_images(layout: Layout, steps: Steps) -> None:
     """The archive of our own images."""
-    path = archive_path(layout)
     with steps.step("images") as step:
-        if path.exists():
-            return
-        content = build_archive(images())
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".new")
-        draft.write_bytes(content)
-        draft.replace(path)
-        step.done(True, f"{len(content) >> 10} KiB")
+        step.done(ensure_archive(layout), f"{archive_path(layout).stat().st_size >> 10} KiB")
 
 
 def make_programs(layout: Layout, steps: Steps) -> None:

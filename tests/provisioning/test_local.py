@@ -13,8 +13,9 @@ from click.testing import CliRunner
 from kube.config import ApiSection, MasterConfig
 from kube.layout import Layout
 from provisioning.down import down
+from provisioning.images.keeping import archive_path, ensure_archive
 from provisioning.local import sample, supervised
-from provisioning.local.parts import archive_path, link_kubeconfig
+from provisioning.local.parts import link_kubeconfig
 from provisioning.local.preflight import PROGRAMS, Facts, check, is_taken, overlapping, troubles
 from provisioning.local.raising import advertised, image_names
 from provisioning.local.reporting import Steps, Trouble
@@ -143,7 +144,6 @@ def test_the_kubeconfig_at_the_top_is_the_admins(tmp_path: Path) -> None:
     for _ in range(2):
         path = link_kubeconfig(layout)
         assert path.parent / path.readlink() == layout.admin_conf
-    assert archive_path(layout).is_relative_to(tmp_path)
 
 
 def test_the_sample_selects_its_own_pods() -> None:
@@ -185,3 +185,11 @@ def test_down_quietly(tmp_path: Path) -> None:
 
 def test_up_refuses_nonsense() -> None:
     assert CliRunner().invoke(up, ["--virtual-nodes", "-1"]).exit_code == 2
+
+
+def test_the_archive_of_our_images_is_made_once(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    assert ensure_archive(layout)
+    assert not ensure_archive(layout)
+    archive_path(layout).write_bytes(b"damaged")
+    assert ensure_archive(layout)
