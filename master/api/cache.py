@@ -219,7 +219,7 @@ class Cache:
         return None if entry is None else self._decode(entry)
 
     def list(self, kind: Kind, namespace: str = "") -> list[Object]:
-        return [self._decode(entry) for entry in self.collection(kind).slice(namespace)]
+        return [self._decode(entry) for entry in self.collection(kind).slice(namespace)[0]]
 
     def _decode(self, entry: Entry) -> Object:
         found = self._decoded.get(entry)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,8 +23,9 @@ from master.api.versions import Version
 
 MAX_BODY = 3 * 1024 * 1024
 BODY_TIMEOUT = 60.0
-GZIP_FROM = 128 * 1024
-"""Bytes from which an answer is worth compressing."""
+LARGE = 128 * 1024
+"""Bytes from which an answer is worth compressing, or is sent in bits."""
+BATCH = 64 * 1024
 OPTIONS = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
 _NO_CACHE = "no-cache, private"
 
@@ -98,15 +99,44 @@ class Call:
     def answer(self, body: bytes, status: int = 200) -> web.Response:
         return respond(body, status, self.form.format, self.warnings)
 
-    async def large(self, body: bytes) -> web.Response:
-        """An answer that may be worth compressing, which is done off the loop."""
-        if len(body) < GZIP_FROM or "gzip" not in self.request.headers.get("Accept-Encoding", ""):
-            return self.answer(body)
-        packed = await asyncio.to_thread(gzip.compress, body, 1)
-        response = self.answer(packed)
-        response.headers["Content-Encoding"] = "gzip"
-        response.headers["Vary"] = "Accept-Encoding"
+    async def pieces(self, pieces: list[bytes]) -> web.StreamResponse:
+        """A list's body: large ones are compressed off the loop where the client takes that, else sent bit by bit."""
+        size = sum(map(len, pieces))
+        if size < LARGE:
+            return self.answer(b"".join(pieces))
+        if "gzip" in self.request.headers.get("Accept-Encoding", ""):
+            response = self.answer(await asyncio.to_thread(_packed, pieces))
+            response.headers["Content-Encoding"] = "gzip"
+            response.headers["Vary"] = "Accept-Encoding"
+            return response
+        return await self._bit_by_bit(pieces, size)
+
+    async def _bit_by_bit(self, pieces: list[bytes], size: int) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": self.form.format, "Cache-Control": _NO_CACHE})
+        response.content_length = size
+        await response.prepare(self.request)
+        for batch in batches(pieces):
+            await response.write(batch)
+        await response.write_eof()
         return response
+
+
+def _packed(pieces: list[bytes]) -> bytes:
+    return gzip.compress(b"".join(pieces), 1)
+
+
+def batches(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The pieces in bits that are worth a write each."""
+    batch: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        batch.append(piece)
+        size += len(piece)
+        if size > BATCH:
+            yield b"".join(batch)
+            batch, size = [], 0
+    if batch:
+        yield b"".join(batch)
 
 
 def respond(body: bytes, status: int = 200, media: str = JSON, warnings: list[str] | None = None) -> web.Response:

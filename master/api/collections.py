@@ -34,14 +34,18 @@ class Collection:
     def find(self, namespace: str, name: str) -> Entry | None:
         return self.entries.get(f"{namespace}/{name}" if self.kind.namespaced else name)
 
-    def slice(self, namespace: str = "", start: str = "") -> list[Entry]:
-        """The entries of a namespace (empty: of all), from the key `start` on, in order."""
+    def slice(self, namespace: str = "", start: str = "", most: int = 0) -> tuple[list[Entry], int]:
+        """The entries of a namespace (empty: of all) from the key `start` on, in order, and how many there are.
+
+        No more than `most` of them are given; 0 is all.
+        """
         order, entries = self.order, self.entries
-        if not namespace or not self.kind.namespaced:
-            return [entries[key] for key in (order[bisect_left(order, start) :] if start else order)]
-        low = bisect_left(order, max(start, namespace + "/"))
-        high = bisect_left(order, namespace + "0")  # "0" follows "/"
-        return [entries[key] for key in order[low:high]]
+        low, high = bisect_left(order, start) if start else 0, len(order)
+        if namespace and self.kind.namespaced:
+            low = bisect_left(order, max(start, namespace + "/"))
+            high = bisect_left(order, namespace + "0")  # "0" follows "/"
+        end = min(high, low + most) if most else high
+        return [entries[key] for key in order[low:end]], max(0, high - low)
 
     def since(self, revision: int) -> list[Change] | None:
         """The changes after `revision`, oldest first; None when some of them are forgotten."""

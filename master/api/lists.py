@@ -64,8 +64,9 @@ class Lists:
         revision, start = await self._position(collection, listing)
         if revision is not None:
             return await self._past(collection, listing, revision, start)
-        entries = collection.slice(listing.namespace, start)
-        return _page(entries, len(entries), listing, self._cache.revision)
+        most = listing.limit if listing.selection.everything else 0
+        entries, total = collection.slice(listing.namespace, start, most)
+        return _page(entries, total, listing, self._cache.revision)
 
     async def _position(self, collection: Collection, listing: Listing) -> tuple[int | None, str]:
         """(the past revision to read at, None for what the cache holds now; the key to start from)."""
@@ -119,8 +120,9 @@ def _page(entries: list[Entry], total: int, listing: Listing, revision: int) -> 
     """`total` counts the entries there are from here on, whether read or not, before any selection."""
     selection, limit = listing.selection, listing.limit
     if not selection.everything:
-        entries = [entry for entry in entries if selection.matches(entry)]
-    if not limit or len(entries) <= limit:
+        entries = selection.of(entries)
+        total = len(entries)
+    if not limit or total <= limit:
         return Page(entries, revision)
     last = entries[limit - 1]
     remaining = total - limit if selection.everything else 0

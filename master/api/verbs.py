@@ -50,7 +50,7 @@ async def list_(rooms: Rooms, call: Call) -> web.StreamResponse:
     listing = read_listing(call.stored, call.namespace, call.query)
     page = await rooms.lists.read(call.stored, listing)
     meta = views.list_meta(page.revision, page.token, page.remaining)
-    return await call.large(views.list_bytes(page.entries, call.version, call.form, meta, call.include))
+    return await call.pieces(views.list_pieces(page.entries, call.version, call.form, meta, call.include))
 
 
 async def watch(rooms: Rooms, call: Call) -> web.StreamResponse:
@@ -152,7 +152,7 @@ async def delete_collection(rooms: Rooms, call: Call) -> web.StreamResponse:
             if error.status != 404:
                 raise
     meta = views.list_meta(page.revision, page.token, page.remaining)
-    return await call.large(views.list_bytes(page.entries, call.version, call.form, meta, call.include))
+    return await call.pieces(views.list_pieces(page.entries, call.version, call.form, meta, call.include))
 
 
 async def deleting(call: Call) -> tuple[Deletion, Writing]:

@@ -61,11 +61,16 @@ def list_meta(revision: int, token: str = "", remaining: int = 0) -> Object:
     return meta
 
 
-def list_bytes(
+def list_pieces(
     entries: Sequence[Entry], version: Version, form: Form, meta: Object, include: str = "Metadata"
-) -> bytes:
+) -> list[bytes]:
+    """A list's body, in pieces that only have to be joined."""
     if form.plain and version.is_stored:
-        return _joined(entries, version.kind, meta)
+        return _plain(entries, version.kind, meta)
+    return [_converted(entries, version, form, meta, include)]
+
+
+def _converted(entries: Sequence[Entry], version: Version, form: Form, meta: Object, include: str) -> bytes:
     objects = [object_of(entry, version) for entry in entries]
     if form.view == "Table":
         return encode(table(version.kind, objects, meta, include), form)
@@ -80,13 +85,13 @@ def list_bytes(
     return encode({"kind": kind.list_kind, "apiVersion": kind.api_version, "metadata": meta, "items": objects}, form)
 
 
-def _joined(entries: Sequence[Entry], kind: Kind, meta: Object) -> bytes:
+def _plain(entries: Sequence[Entry], kind: Kind, meta: Object) -> list[bytes]:
     head = b'{"kind":"%b","apiVersion":"%b","metadata":%b,"items":[' % (
         kind.list_kind.encode(),
         kind.api_version.encode(),
         orjson.dumps(meta),
     )
-    return b"".join([head, *items(entries), b"]}"])
+    return [head, *items(entries), b"]}"]
 
 
 def event_bytes(type: str, entry: Entry, version: Version, form: Form, include: str = "Metadata") -> bytes:

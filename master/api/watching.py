@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -17,6 +17,7 @@ from aiohttp import web
 from kube.errors import ApiError, gone
 from master.api import views
 from master.api.cache import Cache
+from master.api.calls import batches
 from master.api.collections import Collection
 from master.api.connections import Connection
 from master.api.entries import Entry
@@ -31,7 +32,6 @@ SHORTEST, LONGEST = 1800, 3600
 """Seconds a watch lasts whose client does not say; spread, so that they do not all come back at once."""
 SLOW = 4 * 1024 * 1024
 """Bytes waiting for one client after which its watch ends."""
-BATCH = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,7 +157,7 @@ class Watches:
         response = web.StreamResponse(headers=_HEADERS)
         response.enable_chunked_encoding()
         await response.prepare(request)
-        for batch in _batches(first):
+        for batch in batches(first):
             await response.write(batch)
         connection, transport = request.protocol, request.transport
         if transport is None or not isinstance(connection, Connection):
@@ -192,27 +192,13 @@ def _framed(line: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(line), line)
 
 
-def _batches(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines in pieces worth a write."""
-    batch: list[bytes] = []
-    size = 0
-    for line in lines:
-        batch.append(line)
-        size += len(line)
-        if size > BATCH:
-            yield b"".join(batch)
-            batch, size = [], 0
-    if batch:
-        yield b"".join(batch)
-
-
 def _first_frames(collection: Collection, watcher: HttpWatcher, revision: int) -> Iterable[bytes]:
     """What the watch begins with: the present state, or what has happened since the revision given."""
     listing, wanted = watcher.listing, watcher.wanted
     initial = listing.initial_events
     if initial or (initial is None and not listing.revision):
         selection = listing.selection
-        entries = [entry for entry in collection.slice(listing.namespace) if selection.matches(entry)]
+        entries = selection.of(collection.slice(listing.namespace)[0])
         lines = (wanted.event(ADDED, entry) for entry in entries)
         return _with_end(lines, wanted, revision) if initial and listing.bookmarks else lines
     changes = collection.since(listing.revision if listing.revision is not None else revision)
