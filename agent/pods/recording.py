@@ -19,9 +19,16 @@ class Recorder:
 
     def record(self, pod: Mapping[str, Any], type: str, reason: str, message: str, container: str = "") -> None:
         meta = pod["metadata"]
-        field = f"spec.containers{{{container}}}" if container else ""
+        field = f"spec.{_group(pod, container)}{{{container}}}" if container else ""
         about = events.About("v1", "Pod", meta["namespace"], meta["name"], meta["uid"], field)
         self._recorder.record(about, type, reason, message)
 
     async def run(self) -> None:
         await self._recorder.run()
+
+
+def _group(pod: Mapping[str, Any], name: str) -> str:
+    """The list of the spec that a container is in."""
+    spec = pod["spec"]
+    groups = ("initContainers", "ephemeralContainers")
+    return next((group for group in groups if any(c["name"] == name for c in spec.get(group) or ())), "containers")

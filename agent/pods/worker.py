@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
 from typing import Any
 
 import aiohttp
 
-from agent.pods import preparing
+from agent.pods.applying import Hands
 from agent.pods.containers import find_container
 from agent.pods.handling import Asked
 from agent.pods.machine import Happening, Stage
@@ -23,26 +22,9 @@ from agent.pods.observed import Attempt, Observed, Pod, Trouble
 from agent.pods.observing import Observer, Sight
 from agent.pods.planning import DEADLINE, happenings, is_deleted, plan
 from agent.pods.probing import Probed
-from agent.pods.reporting import PODS, Reporter
-from agent.pods.sandboxes import sandbox_config
-from agent.pods.starting import start
+from agent.pods.reporting import Reporter
 from agent.pods.statuses import Place, status
-from agent.pods.steps import (
-    Complete,
-    Forget,
-    Hold,
-    Prepare,
-    Refresh,
-    Release,
-    RemoveSandbox,
-    Start,
-    StartSandbox,
-    Step,
-    Stop,
-    StopSandbox,
-    Wait,
-)
-from agent.pods.stopping import stop
+from agent.pods.steps import Hold, Wait
 from agent.pods.tools import Tools
 from agent.runtime.contract import RuntimeFailure
 from kube.errors import ApiError
@@ -50,7 +32,6 @@ from kube.errors import ApiError
 log = logging.getLogger(__name__)
 
 RETRY = 1.0
-SANDBOX_RETRY = 2.0
 SWEEP = 60.0
 CATCHING_UP = 0.01
 DEADLINE_SAID = "Pod was active on the node longer than the specified deadline"
@@ -70,22 +51,20 @@ class Worker:
         self._reporter = Reporter(tools.client, pod)
         self._told: dict[str, Any] | None = None
         self._awake = asyncio.Event()
-        self._ending = asyncio.Event()
+        self._hands = Hands(tools, self.memory, self._reporter, self.wake)
         if is_deleted(pod):
-            self._ending.set()
-        self._stops: dict[str, tuple[int, asyncio.Task[None]]] = {}
+            self._hands.ending.set()
 
     def update(self, pod: Pod) -> None:
         """The API's newest word on the pod."""
-        if pod["metadata"].get("labels") != self.pod["metadata"].get("labels") or pod["metadata"].get(
-            "annotations"
-        ) != self.pod["metadata"].get("annotations"):
+        before, now = self.pod["metadata"], pod["metadata"]
+        if any(before.get(told) != now.get(told) for told in ("labels", "annotations")):
             self.memory.refresh_at = 0.0
         self.pod = pod
         if self._told and not self._reporter.reflected(pod, self._told):
             self._reporter.again()
         if is_deleted(pod):
-            self._ending.set()
+            self._hands.ending.set()
         self.wake()
 
     def vanish(self) -> None:
@@ -93,7 +72,7 @@ class Worker:
         self.memory.vanished = True
         self.memory.grace = 0
         self.pod = {**self.pod, "metadata": {**self.pod["metadata"], "deletionTimestamp": "gone"}}
-        self._ending.set()
+        self._hands.ending.set()
         self.wake()
 
     def wake(self) -> None:
@@ -129,8 +108,7 @@ class Worker:
                 await self._sleep(await self._round())
         finally:
             reporting.cancel()
-            for _, task in self._stops.values():
-                task.cancel()
+            self._hands.let_go()
             for attempt in self._attempts():
                 self._tools.prober.drop(attempt.id)
 
@@ -161,117 +139,8 @@ class Worker:
         for step in plan(self.pod, seen, self._tools.clock()):
             if isinstance(step, (Wait, Hold)):
                 until = min(until, step.until)
-            await self._apply(step, seen)
+            await self._hands.apply(step, self.pod, seen)
         return until
-
-    async def _apply(self, step: Step, seen: Observed) -> None:
-        tools, memory = self._tools, self.memory
-        match step:
-            case Prepare():
-                await self._interruptible(preparing.prepare(tools, self.pod, memory))
-                self.wake()
-            case Refresh():
-                await preparing.refresh(tools, self.pod, memory)
-            case StartSandbox():
-                await self._start_sandbox(step)
-            case StopSandbox():
-                await tools.runtime.stop_sandbox(step.id)
-                self.wake()
-            case RemoveSandbox():
-                await tools.runtime.remove_sandbox(step.id)
-            case Start():
-                await self._interruptible(start(tools, self.pod, memory, seen, step))
-                self.wake()
-            case Stop():
-                self._stop(step, seen)
-            case Forget():
-                await self._forget(step)
-            case Hold():
-                self._hold(step)
-            case Release():
-                preparing.release(tools, self.pod, memory)
-            case Complete():
-                await self._complete()
-            case Wait():
-                pass
-
-    async def _start_sandbox(self, step: StartSandbox) -> None:
-        tools = self._tools
-        try:
-            await tools.runtime.run_sandbox(sandbox_config(self.pod, step.attempt, tools.node(), tools.paths))
-        except RuntimeFailure as failure:
-            if failure.unreachable:
-                raise
-            said = f"Failed to create pod sandbox: {failure}"
-            tools.recorder.record(self.pod, "Warning", "FailedCreatePodSandBox", said)
-            self.memory.troubles[""] = Trouble("FailedCreatePodSandBox", said, tools.clock() + SANDBOX_RETRY)
-        else:
-            self.memory.troubles.pop("", None)
-        self.wake()
-
-    def _stop(self, step: Stop, seen: Observed) -> None:
-        """Stops run beside the loop, so that one container's grace holds up no other; a shorter grace goes beside it."""
-        running = self._stops.get(step.id)
-        if running and (not running[1].done() and running[0] <= step.grace):
-            return
-        ip = seen.ips[0] if seen.ips else "127.0.0.1"
-        task = asyncio.create_task(self._stopping(step, ip), name=f"stop {step.name}")
-        self._stops[step.id] = step.grace, task
-
-    async def _stopping(self, step: Stop, ip: str) -> None:
-        try:
-            await stop(self._tools, self.pod, step, ip)
-        except RuntimeFailure as failure:
-            log.warning("stop failed pod=%s container=%s error=%s", self._key(), step.name, failure)
-            await asyncio.sleep(RETRY)
-        self.wake()
-
-    async def _forget(self, step: Forget) -> None:
-        meta = self.pod["metadata"]
-        await self._tools.runtime.remove_container(step.id)
-        log_file = self._tools.paths.log(meta["namespace"], meta["name"], meta["uid"], step.name, step.attempt)
-        log_file.unlink(missing_ok=True)
-        self._tools.paths.termination(self.uid, step.name, step.attempt).unlink(missing_ok=True)
-        self.memory.messages.pop(step.id, None)
-
-    def _hold(self, step: Hold) -> None:
-        trouble = Trouble(step.reason, step.message, step.until)
-        if self.memory.troubles.get(step.name) == trouble:
-            return
-        self.memory.troubles[step.name] = trouble
-        meta = self.pod["metadata"]
-        whom = f"{meta['name']}_{meta['namespace']}({meta['uid']})"
-        said = f"Back-off restarting failed container {step.name} in pod {whom}"
-        self._tools.recorder.record(self.pod, "Warning", "BackOff", said, step.name)
-        self.wake()
-
-    async def _complete(self) -> None:
-        meta = self.pod["metadata"]
-        if not self.memory.vanished:
-            await self._reporter.flushed()
-            try:
-                await self._tools.client.delete(PODS, meta["namespace"], meta["name"], grace=0, uid=self.uid)
-            except ApiError as error:
-                if error.status not in {404, 409}:
-                    raise
-        await preparing.remove(self._tools, self.pod)
-        self.memory.happen(Happening.REMOVED)
-
-    async def _interruptible(self, work: Awaitable[None]) -> None:
-        """Do `work`, unless the pod's end is asked for meanwhile: a pull or a hook may take long."""
-        if self.memory.stage is not Stage.ACTIVE:
-            return
-        doing = asyncio.ensure_future(work)
-        ending = asyncio.ensure_future(self._ending.wait())
-        try:
-            await asyncio.wait({doing, ending}, return_when=asyncio.FIRST_COMPLETED)
-            if doing.done():
-                doing.result()
-        finally:
-            ending.cancel()
-            if not doing.done():
-                doing.cancel()
-                await asyncio.wait({doing})
 
     # What is seen and told
 
