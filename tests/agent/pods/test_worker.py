@@ -1,0 +1,150 @@
+"""The loop of a pod over a runtime and an API in memory."""
+
+import asyncio
+
+
+def ready(pod):
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions") or ())
+
+
+def first(pod):
+    return (pod["status"].get("containerStatuses") or [{}])[0]
+
+
+def waiting(reason):
+    return lambda pod: first(pod).get("state", {}).get("waiting", {}).get("reason") == reason
+
+
+def gone(pod):
+    return pod is None
+
+
+async def test_a_pod_lives_and_is_deleted(agent, api, runtime, tmp_path):
+    api.add(terminationGracePeriodSeconds=7)
+    pod = await api.until(ready)
+    assert (pod["status"]["phase"], pod["status"]["podIP"]) == ("Running", "10.42.0.2")
+    api.delete_pod(grace=7)
+    await api.until(gone)
+    assert api.deleted == [("p", 0, "uid-p")] and runtime.stopped == [("c", 7)]
+    assert api.phases[-1] == "Failed"
+    async with asyncio.timeout(5):
+        while agent.pods():
+            await asyncio.sleep(0)
+    assert not runtime.sandboxes and not runtime.containers
+    assert not list((tmp_path / "pods").iterdir())
+
+
+async def test_init_containers_come_one_by_one(agent, api, runtime):
+    async def end_soon(container_id):
+        if container_id.startswith("i"):
+            asyncio.get_running_loop().call_soon(runtime.end, container_id, 0)
+
+    runtime.script["start_container"] = end_soon
+    inits = [{"name": name, "image": "i", "imagePullPolicy": "Never"} for name in ("i1", "i2")]
+    api.add(initContainers=inits)
+    await api.until(ready)
+    assert runtime.started == [("i1", 0), ("i2", 0), ("c", 0)]
+
+
+async def test_a_container_that_ends_runs_again(agent, api, runtime):
+    api.add()
+    await api.until(ready)
+    runtime.end(runtime.one("c"), 3)
+    pod = await api.until(lambda pod: first(pod).get("restartCount") == 1)
+    assert first(pod)["lastState"]["terminated"]["exitCode"] == 3
+    runtime.end(next(c.id for c in runtime.containers.values() if c.attempt == 1), 3)
+    await api.until(waiting("CrashLoopBackOff"))
+    assert runtime.started == [("c", 0), ("c", 1)]
+    assert "BackOff" in api.events
+
+
+async def test_a_job_ends_with_its_containers(agent, api, runtime):
+    api.add(restartPolicy="Never")
+    await api.until(ready)
+    runtime.end(runtime.one("c"), 0)
+    pod = await api.until(lambda pod: pod["status"]["phase"] == "Succeeded")
+    assert first(pod)["state"]["terminated"]["reason"] == "Completed"
+    assert runtime.started == [("c", 0)] and not any(s.ready for s in runtime.sandboxes.values())
+
+
+async def test_a_missing_image_is_pulled_and_its_failure_told(agent, api, runtime, failure):
+    runtime.script["pull_image"] = failure("UNKNOWN", "no such host")
+    api.add({"name": "c", "image": "far/away:1"})
+    pod = await api.until(waiting("ErrImagePull"))
+    assert "no such host" in first(pod)["state"]["waiting"]["message"]
+    runtime.script.clear()
+    agent.images_changed()
+    await api.until(waiting("ImagePullBackOff"))
+    assert runtime.pulled == ["far/away:1"]
+
+
+async def test_a_pull_is_given_up_when_the_pod_is_deleted(agent, api, runtime):
+    begun = asyncio.Event()
+
+    async def forever(image):
+        begun.set()
+        await asyncio.Event().wait()
+
+    runtime.script["pull_image"] = forever
+    api.add({"name": "c", "image": "far/away:1"})
+    await begun.wait()
+    api.delete_pod()
+    await api.until(gone)
+
+
+async def test_a_container_that_cannot_be_made_says_why(agent, api, runtime, failure):
+    runtime.script["create_container"] = failure("UNKNOWN", "no room")
+    api.add()
+    pod = await api.until(waiting("CreateContainerError"))
+    assert first(pod)["state"]["waiting"]["message"] == "no room"
+
+
+async def test_a_runtime_that_is_away_is_waited_for(agent, api, runtime, failure):
+    runtime.script["list_sandboxes"] = failure("UNAVAILABLE", "connection refused")
+    api.add()
+    await asyncio.sleep(0)
+    runtime.script.clear()
+    agent.wake("uid-p")
+    await api.until(ready)
+
+
+async def test_a_shorter_grace_goes_beside_the_longer(agent, api, runtime):
+    async def patient(container_id, grace):
+        if grace:
+            await asyncio.Event().wait()
+
+    runtime.script["stop_container"] = patient
+    api.add()
+    await api.until(ready)
+    api.delete_pod(grace=30)
+    async with asyncio.timeout(5):
+        while runtime.stopped != [("c", 30)]:
+            await asyncio.sleep(0)
+    api.delete_pod(grace=0)
+    await api.until(gone)
+    assert runtime.stopped == [("c", 30), ("c", 0)]
+
+
+async def test_a_pod_that_the_api_forgot_is_ended_silently(agent, api, runtime):
+    api.add()
+    await api.until(ready)
+    told = len(api.phases)
+    api.informer.apply(("n", "p"), None)
+    async with asyncio.timeout(5):
+        while runtime.sandboxes:
+            await asyncio.sleep(0)
+    assert runtime.stopped == [("c", 0)] and len(api.phases) == told and not api.deleted
+
+
+async def test_a_spec_that_cannot_be_honoured_fails_by_name(agent, api):
+    api.add(hostUsers=False)
+    pod = await api.until(lambda pod: pod["status"]["phase"] == "Failed")
+    assert pod["status"]["reason"] == "UnsupportedPodSpec" and "user namespaces" in pod["status"]["message"]
+
+
+async def test_where_a_log_lies(agent, api, runtime, tmp_path):
+    api.add()
+    await api.until(ready)
+    assert agent.log_path("n", "p", "c") == tmp_path / "logs/n_p_uid-p/c/0.log"
+    assert agent.container_id("n", "p", "c") == runtime.one("c")
+    assert [pod["status"]["phase"] for pod in agent.pods()] == ["Running"]
