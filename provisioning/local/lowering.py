@@ -9,6 +9,7 @@ from provisioning.local.reporting import Steps
 from provisioning.local.supervised import keeper_of
 from provisioning.virtual.network import remove_network
 from provisioning.virtual.nodes import VirtualNode, all_nodes
+from provisioning.virtual.strays import end_strays
 
 
 def lower_cluster(layout: Layout, steps: Steps, destroy: bool = False) -> None:
@@ -17,6 +18,7 @@ def lower_cluster(layout: Layout, steps: Steps, destroy: bool = False) -> None:
     with steps.step("virtual nodes") as step, ThreadPoolExecutor(max_workers=8) as workers:
         ended = list(workers.map(VirtualNode.destroy if destroy else VirtualNode.kill, nodes))
         names = [node.record.name for node, was_on in zip(nodes, ended, strict=True) if was_on]
+        names += end_strays(layout)
         step.done(bool(names), ", ".join(names))
     with steps.step("master") as step:
         step.done(keeper_of(layout).stop())

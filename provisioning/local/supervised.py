@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -143,13 +144,25 @@ class BySupervisor:
             changed = True
         return begun or changed
 
+    def _command(self) -> list[str]:
+        return [sys.executable, "-m", "provisioning.supervising", "--root", str(self.places.root), "run"]
+
+    def _stray(self) -> Process | None:
+        """A supervisor of this root that runs though its socket is gone: someone removed the root first."""
+        wanted = "".join(f"{word}\0" for word in self._command()[1:]).encode()
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                if path.read_bytes().partition(b"\0")[2] == wanted:
+                    return Process.of(int(path.parent.name))
+        return None
+
     def _ensure_supervisor(self) -> bool:
         here = self.places
         if request(here, "status") is not None:
             return False
         log = here.log("supervise")
         log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "provisioning.supervising", "--root", str(here.root), "run"]
+        command = self._command()
         with log.open("ab") as output:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd="/"
@@ -168,7 +181,7 @@ class BySupervisor:
 
     def stop(self) -> bool:
         reply = request(self.places, "status")
-        process = Process.of(reply["pid"]) if reply else None
+        process = Process.of(reply["pid"]) if reply else self._stray()
         if process is None:
             return False
         os.kill(process.pid, signal.SIGTERM)

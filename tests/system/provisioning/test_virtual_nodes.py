@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from kube.layout import Layout
+from provisioning.local import supervised
+from provisioning.local.lowering import lower_cluster
+from provisioning.local.reporting import Steps
 from provisioning.supervising.services import Service
 from provisioning.virtual.network import ensure_network, link_name, remove_network
 from provisioning.virtual.nodes import VirtualNode, all_nodes, master_key
@@ -194,3 +197,17 @@ def test_where_the_host_forwards_nothing_the_bridge_is_let_pass(tmp_path: Path) 
         "remove_network(layout); assert save() == '-P FORWARD DROP\\n', save()"
     )
     subprocess.run(["unshare", "--net", sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=30)
+
+
+def test_down_ends_what_runs_though_its_files_are_gone(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "root")
+    node = VirtualNode.create(layout, ensure_network(layout), Blueprint(NAME))
+    node.start()
+    keeper = supervised.BySupervisor(layout)
+    keeper.ensure()
+    shutil.rmtree(layout.root)
+    lines: list[str] = []
+    lower_cluster(layout, Steps(lines.append))
+    assert [line[0] for line in lines] == ["✓", "✓", "✓"], lines
+    assert leftovers(layout) == []
+    assert not keeper.stop()
