@@ -73,9 +73,13 @@ class Cluster:
     def master(self, command, *argv, **options):
         return self.run(BIN / "master", *command.split(), *argv, "--root", self.root, **options)
 
+    def console(self, node, *argv, **options):
+        """A command at a virtual node's console, as it ended."""
+        return self.run(BIN / "master", "virtual", "exec", "--root", self.root, node, "--", *argv, **options)
+
     def on_node(self, node, *argv, **options):
-        """A command at a virtual node's console."""
-        return self.run(BIN / "master", "virtual", "exec", "--root", self.root, node, "--", *argv, **options).stdout
+        """What a command at a virtual node's console says."""
+        return self.console(node, *argv, **options).stdout
 
     def nodes(self):
         """Name to whether it is Ready."""

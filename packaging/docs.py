@@ -1,0 +1,109 @@
+"""Writes docs/commands.md and docs/settings.md from the code that they describe.  Run it after changing either.
+
+python packaging/docs.py            writes them
+`pages()` gives their text without writing: tests compare it with what is committed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterator
+from dataclasses import MISSING, Field, fields
+from pathlib import Path
+from typing import Any
+
+import click
+import tomlkit
+
+from kube.config import AgentConfig, MasterConfig
+
+DOCS = Path(__file__).parents[1] / "docs"
+NOTE = "<!-- Written by packaging/docs.py from the code; change that, then run it. -->"
+PROGRAMS = ("master", "agent")
+FILES = (
+    ("/etc/wherry/master.toml", "What `master run` reads.", MasterConfig),
+    ("/etc/wherry/agent.toml", "What `agent run` reads; joining writes it.", AgentConfig),
+)
+
+
+def pages() -> dict[Path, str]:
+    """Path to text."""
+    return {DOCS / "commands.md": _text(commands()), DOCS / "settings.md": _text(settings())}
+
+
+def _text(lines: Iterator[str]) -> str:
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def commands() -> Iterator[str]:
+    yield from ("# Commands", "", NOTE, "", "Every command explains itself with `--help`.", "")
+    for name in PROGRAMS:
+        yield from _command(name, importlib.import_module(f"{name}.cli").main, 2)
+
+
+def _command(path: str, command: click.Command, depth: int) -> Iterator[str]:
+    """A heading, the words of its help, its arguments and options; then the commands below it."""
+    with click.Context(command, info_name=path) as context:
+        yield from (f"{'#' * depth} `{path}`", "", inspect.cleandoc(command.help or ""), "")
+        usage = " ".join(piece for piece in command.collect_usage_pieces(context) if piece != "[OPTIONS]")
+        if usage and not isinstance(command, click.Group):
+            yield from (f"    {path} {usage}", "")
+        rows = [row for row in map(_option, command.params) if row]
+        if rows:
+            yield from ("| option | meaning |", "|---|---|", *rows, "")
+        if isinstance(command, click.Group):
+            for name in command.list_commands(context):
+                below = command.get_command(context, name)
+                assert below is not None
+                yield from _command(f"{path} {name}", below, min(depth + 1, 4))
+
+
+def _option(parameter: click.Parameter) -> str:
+    if not isinstance(parameter, click.Option) or parameter.hidden or "--version" in parameter.opts:
+        return ""
+    names = ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
+    return f"| {names}{_value(parameter)} | {_meaning(parameter)} |"
+
+
+def _value(option: click.Option) -> str:
+    if option.is_flag:
+        return ""
+    choices = getattr(option.type, "choices", None)
+    return f" {', '.join(choices)}" if choices else f" {option.metavar or option.type.name.split()[0].upper()}"
+
+
+def _meaning(option: click.Option) -> str:
+    words = (option.help or "").strip().rstrip(".").replace("|", "\\|")
+    default = option.to_info_dict()["default"]
+    told = not option.is_flag and default not in (None, "", ()) and "UNSET" not in str(default)
+    return f"{words} (default `{default}`)" if told else words
+
+
+def settings() -> Iterator[str]:
+    yield from ("# Settings", "", NOTE, "")
+    yield "A key or section that is not listed here is refused by name when the file is read.  `--root DIR` puts DIR"
+    yield from ("before each path.  A file that is not there means all the defaults.", "")
+    for path, words, kind in FILES:
+        yield from (f"## {path}", "", words, "")
+        for part in fields(kind):
+            yield from (f"### [{part.name}]", "", "| key | default | meaning |", "|---|---|---|")
+            yield from (_setting(row) for row in fields(_default(part)))
+            yield ""
+
+
+def _default(row: Field[Any]) -> Any:
+    return row.default_factory() if row.default_factory is not MISSING else row.default
+
+
+def _setting(row: Field[Any]) -> str:
+    default = _default(row)
+    shown = tomlkit.item(list(default) if isinstance(default, tuple) else default).as_string()
+    return f"| `{row.name}` | `{shown}` | {row.metadata['comment']} |"
+
+
+if __name__ == "__main__":
+    DOCS.mkdir(exist_ok=True)
+    for page, text in pages().items():
+        page.write_text(text)
+        print(page.relative_to(DOCS.parent))
