@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
@@ -53,6 +55,24 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, row.help) for name, row in self.table.items()])
+
+
+def found_root() -> Path:
+    """The root of the cluster that $KUBECONFIG belongs to, when `master up --root DIR` made it; else the system's own."""
+    named = os.environ.get("KUBECONFIG", "").split(":")[0]
+    for folder in Path(named).absolute().parents if named else ():
+        if (folder / "etc/wherry/master.toml").exists():
+            return folder
+    return Path("/")
+
+
+CLUSTER_ROOT = click.option(
+    "--root",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=found_root,
+    help="As given to `master up`; by itself, the root that $KUBECONFIG lies under.",
+)
+"""For commands about a cluster that is there already."""
 
 
 def group(table: Mapping[str, Row], name: str, words: str) -> LazyGroup:

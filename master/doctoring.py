@@ -15,6 +15,7 @@ import click
 
 from kube import times
 from kube.client import Client
+from kube.commands import CLUSTER_ROOT
 from kube.errors import ApiError
 from kube.kinds import known
 from kube.layout import Layout
@@ -146,7 +147,7 @@ async def examine(layout: Layout) -> list[Finding]:
 
 
 @click.command()
-@click.option("--root", type=click.Path(path_type=Path), default=Path("/"), help="as given to `master up`")
+@CLUSTER_ROOT
 @click.option("--json", "json_wanted", is_flag=True, help="The findings as JSON.")
 def doctor(root: Path, json_wanted: bool) -> None:
     """Name what is wrong with this cluster, and the fix.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kube.commands import CLUSTER_ROOT
 from kube.layout import Layout
 
 if TYPE_CHECKING:
@@ -20,12 +21,11 @@ if TYPE_CHECKING:
     from provisioning.join import Cluster, Joined, Target, Tell, Wishes
     from provisioning.transport import Login
 
-ROOT = click.option("--root", type=click.Path(path_type=Path), default=Path("/"), help="as given to `master up`")
 LISTEN_SECONDS = 2.5
 
 
 @click.command()
-@ROOT
+@CLUSTER_ROOT
 @click.option("--watch", is_flag=True, help="Go on listening; Ctrl-C ends it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a board.")
 @click.option(
@@ -117,7 +117,7 @@ def _line(cells: list[str], widths: tuple[int, ...]) -> str:
 
 @click.command()
 @click.argument("machines", nargs=-1, metavar="NAME|ADDRESS...")
-@ROOT
+@CLUSTER_ROOT
 @click.option("--all-proven", is_flag=True, help="Every board whose recorded key announces itself.")
 @click.option("--user", default="root", show_default=True, help="User to come in as: root, or one with sudo.")
 @click.option("--port", type=click.IntRange(1, 65535), help="SSH port; announced, or 22.")

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from kube.commands import CLUSTER_ROOT
+
 
 @click.command("down")
-@click.option("--root", type=click.Path(file_okay=False, path_type=Path), default=Path("/"), help="as given to up")
+@CLUSTER_ROOT
 @click.option("-q", "--quiet", is_flag=True, help="say nothing")
 @click.option("--destroy", is_flag=True, help="the virtual nodes' data too")
 def down(root: Path, quiet: bool, destroy: bool) -> None:

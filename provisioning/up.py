@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -140,7 +141,8 @@ def _show(outcome: Outcome, steps: Steps) -> None:
     seconds = steps.clock() - steps.begun
     click.echo(f"up in {seconds:.1f} s" if steps.changed else f"nothing to do, all was there ({seconds:.1f} s)")
     click.echo(
-        f"next:\n  export KUBECONFIG={outcome.kubeconfig.absolute()}\n  kubectl get nodes -o wide\n  master doctor"
+        f"next:\n  export KUBECONFIG={outcome.kubeconfig.absolute()} PATH={Path(sys.prefix) / 'bin'}:$PATH\n"
+        "  kubectl get nodes -o wide\n  master doctor"
     )
 
 

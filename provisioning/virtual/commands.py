@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kube.commands import CLUSTER_ROOT
+
 if TYPE_CHECKING:
     from kube.layout import Layout
     from provisioning.virtual.network import Network
     from provisioning.virtual.nodes import VirtualNode
 
 MIB = 1 << 20
-root_option = click.option(
-    "--root", type=click.Path(file_okay=False, path_type=Path), default=Path("/"), help="as given to `master up`"
-)
 
 
 @click.group("virtual")
@@ -27,7 +26,7 @@ def virtual() -> None:
 
 @virtual.command("create")
 @click.argument("name")
-@root_option
+@CLUSTER_ROOT
 @click.option("--memory", type=click.IntRange(64), default=1024, help="MiB")
 @click.option("--cpus", type=click.FloatRange(0.1), default=1.0)
 @click.option("--subnet", default="", help="for the first node: the subnet of all")
@@ -65,7 +64,7 @@ def _enrol(layout: Layout, node: VirtualNode) -> None:
 
 
 @virtual.command("list")
-@root_option
+@CLUSTER_ROOT
 def show(root: Path) -> None:
     """Every node, and whether it is on."""
     from kube.layout import Layout
@@ -78,7 +77,7 @@ def show(root: Path) -> None:
 
 @virtual.command("start")
 @click.argument("name")
-@root_option
+@CLUSTER_ROOT
 def start(name: str, root: Path) -> None:
     """Switch a node on."""
     from kube.layout import Layout
@@ -89,7 +88,7 @@ def start(name: str, root: Path) -> None:
 
 @virtual.command("kill")
 @click.argument("name")
-@root_option
+@CLUSTER_ROOT
 def kill(name: str, root: Path) -> None:
     """Pull the plug of a node; its disk stays."""
     click.echo(f"{name} is off" if _find(root, name).kill() else f"{name} was off")
@@ -97,7 +96,7 @@ def kill(name: str, root: Path) -> None:
 
 @virtual.command("destroy")
 @click.argument("name")
-@root_option
+@CLUSTER_ROOT
 def destroy(name: str, root: Path) -> None:
     """Remove a node with its disk."""
     _find(root, name).destroy()
@@ -107,7 +106,7 @@ def destroy(name: str, root: Path) -> None:
 @virtual.command("exec", context_settings={"ignore_unknown_options": True})
 @click.argument("name")
 @click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED)
-@root_option
+@CLUSTER_ROOT
 def execute(name: str, argv: tuple[str, ...], root: Path) -> None:
     """Run a command at the node's console."""
     try:
