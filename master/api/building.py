@@ -15,8 +15,9 @@ from master.api.cache import Cache
 from master.api.contract import Admission, Authenticator, Authorizer
 from master.api.discovery import Discovery
 from master.api.handling import Api, Creator, Document, kinds_finder
-from master.api.health import Health, Metrics, version
+from master.api.health import Health, version
 from master.api.lists import Lists
+from master.api.metrics import Metrics
 from master.api.openapi import OpenApi
 from master.api.registry import Registry
 from master.api.verbs import Rooms, Verb

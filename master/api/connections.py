@@ -7,10 +7,16 @@ a stream can be told at once that its client is gone; a client that does not fin
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 from aiohttp import web
+
+from kube.errors import ApiError
+
+log = logging.getLogger(__name__)
 
 MAX_HEADERS = 128
 MAX_FIELD = 16 * 1024
@@ -62,6 +68,23 @@ class Connection(web.RequestHandler):
             callback()
         self._lost.clear()
         super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What cannot be read as HTTP is refused with a Status too, and the connection closed."""
+        if request.writer.output_size:
+            raise ConnectionError("the answer had begun") from exc
+        said = (message or "the request cannot be read").splitlines()[0][:200]
+        log.debug("unreadable request remote=%s: %s", self.remote, said)
+        error = ApiError(status, "BadRequest" if status < 500 else "InternalError", said)
+        response = web.Response(body=orjson.dumps(error.to_status()), status=status, content_type="application/json")
+        response.force_close()
+        return response
 
     def when_lost(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` once when the client is gone; the answer takes the wish back."""

@@ -7,6 +7,7 @@ How it works: one handler for all of HTTP, with its own routing by splitting the
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -38,6 +39,10 @@ Creator = Callable[[UserInfo, str, Object], Awaitable[Object]]
 """(caller, namespace, object) → the completed object: the kinds that are answered and not stored, such as reviews."""
 
 
+def _unobserved(_asked: Route, _status: int, _seconds: float) -> None:
+    """Nobody counts."""
+
+
 @dataclass(slots=True)
 class Api:
     """Everything the handler needs; put together in `building`."""
@@ -49,11 +54,20 @@ class Api:
     documents: dict[str, Document] = field(default_factory=dict)
     creators: dict[tuple[str, str], Creator] = field(default_factory=dict)
     ways: dict[tuple[str, str, str], Verb] = field(default_factory=lambda: dict(SUBRESOURCES))
-    observe: Callable[[Route, int, float], None] | None = None
+    observe: Callable[[Route, int, float], None] = _unobserved
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        began = time.perf_counter()
+        path, _, text = request.raw_path.partition("?")
+        query = parse_query(text) if text else NO_QUERY
+        asked = route(request.method, path, query, self.find)
+        response = await self._answered(request, asked, query)
+        self.observe(asked, response.status, time.perf_counter() - began)
+        return response
+
+    async def _answered(self, request: web.BaseRequest, asked: Route, query: Query) -> web.StreamResponse:
         try:
-            return await self._answer(request)
+            return await self._answer(request, asked, query)
         except ApiError as error:
             return refuse(request, error)
         except web.HTTPException as error:
@@ -62,12 +76,11 @@ class Api:
             raise
         except Exception:
             log.exception("request failed method=%s path=%s", request.method, request.path)
+            if request.writer.output_size:
+                raise ConnectionError("the answer had begun") from None
             return refuse(request, ApiError(500, "InternalError", "Internal error occurred; the server's log has it"))
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        path, _, text = request.raw_path.partition("?")
-        query = parse_query(text) if text else NO_QUERY
-        asked = route(request.method, path, query, self.find)
+    async def _answer(self, request: web.BaseRequest, asked: Route, query: Query) -> web.StreamResponse:
         user = await self._user(request, asked)
         self._authorize(user, asked)
         if not asked.info.is_resource:

@@ -1,5 +1,6 @@
 """A whole API server over a memory store, on a loopback port without TLS; the caller is whom the test says."""
 
+import io
 import json
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -70,13 +71,13 @@ class Served:
         given = {"User-Agent": ""} | ({"Content-Type": type} if type else {}) | (headers or {})
         if accept:
             given["Accept"] = accept
-        data = body if isinstance(body, str | bytes | None) else orjson.dumps(body)
+        data = body if isinstance(body, str | bytes | io.IOBase | None) else orjson.dumps(body)
         if isinstance(data, str):
             data = data.encode()
         skipped = [] if type else ["Content-Type"]
         async with self.session.request(method, path, data=data, headers=given, skip_auto_headers=skipped) as response:
             raw = await response.read()
-            parsed = json.loads(raw) if response.content_type == "application/json" else raw.decode()
+            parsed = json.loads(raw) if raw and response.content_type == "application/json" else raw.decode()
             return response.status, parsed, response.headers
 
     async def create(self, path, obj):
