@@ -48,7 +48,12 @@ def build(names: tuple[str, ...], output: Path, architecture: str) -> None:
 @click.option("--kubeconfig", envvar="KUBECONFIG", type=click.Path(path_type=Path), default=Layout().admin_conf)
 def load(archive: Path, nodes: tuple[str, ...], kubeconfig: Path) -> None:
     """Put the images of ARCHIVE (OCI or docker) on the nodes."""
+    import tarfile
+
     from provisioning.images.loading import load_archive
+
+    if not tarfile.is_tarfile(archive):
+        raise click.ClickException(f"{archive} is no image archive: an OCI or docker layout in a tar is expected")
 
     async def run() -> int:
         troubles = 0

@@ -25,6 +25,7 @@ class FakeRuntime:
         self.started, self.stopped, self.pulled, self.script = [], [], [], {}
         self.images = {"i": Image("i", ("i",), (), 1)}
         self.told = asyncio.Queue()
+        self.exec_code = 0
         self.clock = itertools.count(time.time(), 0.001)
 
     async def _scripted(self, method, *arguments):
@@ -88,7 +89,8 @@ class FakeRuntime:
         return self.statuses.get(container_id)
 
     async def exec_sync(self, container_id, command, timeout):
-        return Outcome(0, b"", b"")
+        await self._scripted("exec_sync", container_id)
+        return Outcome(self.exec_code, b"", b"")
 
     async def image_status(self, image):
         return self.images.get(image)

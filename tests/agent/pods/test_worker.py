@@ -148,3 +148,51 @@ async def test_where_a_log_lies(agent, api, runtime, tmp_path):
     assert agent.log_path("n", "p", "c") == tmp_path / "logs/n_p_uid-p/c/0.log"
     assert agent.container_id("n", "p", "c") == runtime.one("c")
     assert [pod["status"]["phase"] for pod in agent.pods()] == ["Running"]
+
+
+async def test_probes_make_a_container_ready(agent, api, runtime):
+    runtime.exec_code = 1
+    asked = asyncio.Event()
+
+    async def note(container_id):
+        asked.set()
+
+    runtime.script["exec_sync"] = note
+    api.add({"name": "c", "readinessProbe": {"exec": {"command": ["x"]}, "periodSeconds": 0.01}})
+    await asked.wait()
+    pod = await api.until(lambda pod: "running" in first(pod).get("state", {}))
+    assert not ready(pod) and first(pod)["started"]
+    runtime.exec_code = 0
+    await api.until(ready)
+
+
+async def test_a_pod_that_was_not_ready_is_not_ready_while_it_ends(agent, api, runtime):
+    async def patient(container_id, grace):
+        await asyncio.Event().wait() if grace else None
+
+    runtime.exec_code = 1
+    runtime.script["stop_container"] = patient
+    api.add({"name": "c", "readinessProbe": {"exec": {"command": ["x"]}}})
+    await api.until(lambda pod: "running" in first(pod).get("state", {}))
+    api.delete_pod(grace=30)
+    async with asyncio.timeout(5):
+        while not runtime.stopped:
+            await asyncio.sleep(0)
+    agent.wake("uid-p")
+    assert not any(ready({"status": pod["status"]}) for pod in agent.pods())
+    api.delete_pod(grace=0)
+    await api.until(gone)
+
+
+async def test_a_container_that_fails_its_liveness_probe_is_killed(agent, api, runtime):
+    runtime.exec_code = 1
+    probe = {
+        "exec": {"command": ["x"]},
+        "periodSeconds": 0.01,
+        "failureThreshold": 2,
+        "terminationGracePeriodSeconds": 5,
+    }
+    api.add({"name": "c", "livenessProbe": probe})
+    await api.until(lambda pod: first(pod).get("restartCount") == 1)
+    assert runtime.stopped[0] == ("c", 5)
+    assert {"Unhealthy", "Killing"} <= set(api.events)
