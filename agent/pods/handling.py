@@ -7,6 +7,7 @@ nor failure: UNKNOWN, which counts for nothing.
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,8 +55,12 @@ async def ask(runtime: Runtime, handler: Mapping[str, Any], asked: Asked, timeou
         async with asyncio.timeout(timeout if kind != "exec" else None):
             return await ASKING[kind](runtime, handler[kind], asked, timeout)
     except TimeoutError:
-        return Answer(Outcome.FAILURE, f"{kind}: no answer within {timeout:g}s")
-    except (OSError, asyncio.IncompleteReadError, ValueError) as error:
+        return Answer(Outcome.FAILURE, _where(kind, handler[kind], asked) + SLOW.get(kind, "context deadline exceeded"))
+    except OSError as error:
+        said = f"connect: {os.strerror(error.errno).lower()}" if error.errno else str(error)
+        dial = f"dial tcp {_bracketed(_host(handler[kind], asked))}:{_port(handler[kind], asked)}: "
+        return Answer(Outcome.FAILURE, (_where(kind, handler[kind], asked) if kind == "httpGet" else "") + dial + said)
+    except (asyncio.IncompleteReadError, ValueError) as error:
         return Answer(Outcome.FAILURE, str(error) or type(error).__name__)
 
 
@@ -73,10 +78,8 @@ async def _exec(runtime: Runtime, given: Mapping[str, Any], asked: Asked, timeou
 
 
 async def _http(runtime: Runtime, given: Mapping[str, Any], asked: Asked, timeout: float) -> Answer:
-    host = given.get("host") or asked.ip
-    port = port_number(given["port"], asked.container)
+    host, port = _host(given, asked), _port(given, asked)
     secure = str(given.get("scheme") or "HTTP").upper() == "HTTPS"
-    url = f"{'https' if secure else 'http'}://{_bracketed(host)}:{port}{_path(given)}"
     reader, writer = await asyncio.open_connection(host, port, ssl=_unverified() if secure else None)
     try:
         writer.write(_request(given, host, port))
@@ -86,12 +89,11 @@ async def _http(runtime: Runtime, given: Mapping[str, Any], asked: Asked, timeou
         writer.close()
     if 200 <= status < 400:
         return Answer(Outcome.SUCCESS)
-    return Answer(Outcome.FAILURE, f"HTTP probe failed with statuscode: {status} ({url})")
+    return Answer(Outcome.FAILURE, f"HTTP probe failed with statuscode: {status}")
 
 
 async def _tcp(runtime: Runtime, given: Mapping[str, Any], asked: Asked, timeout: float) -> Answer:
-    host = given.get("host") or asked.ip
-    _, writer = await asyncio.open_connection(host, port_number(given["port"], asked.container))
+    _, writer = await asyncio.open_connection(_host(given, asked), _port(given, asked))
     writer.close()
     return Answer(Outcome.SUCCESS)
 
@@ -117,6 +119,13 @@ async def _sleep(runtime: Runtime, given: Mapping[str, Any], asked: Asked, timeo
 ASKING = {"exec": _exec, "httpGet": _http, "tcpSocket": _tcp, "grpc": _grpc, "sleep": _sleep}
 
 
+SLOW = {
+    "httpGet": "context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+    "tcpSocket": "i/o timeout",
+}
+"""What clients read in events when no answer came in time."""
+
+
 def port_number(port: int | str, container: Mapping[str, Any]) -> int:
     """A port given by number or by the name of one of the container's; ValueError when there is none of it."""
     if isinstance(port, int) or port.isdigit():
@@ -125,6 +134,24 @@ def port_number(port: int | str, container: Mapping[str, Any]) -> int:
         if known.get("name") == port:
             return int(known["containerPort"])
     raise ValueError(f"couldn't find port: {port!r}")
+
+
+def _host(given: Mapping[str, Any], asked: Asked) -> str:
+    return str(given.get("host") or asked.ip)
+
+
+def _port(given: Mapping[str, Any], asked: Asked) -> int:
+    return port_number(given.get("port", 0), asked.container)
+
+
+def _where(kind: str, given: Mapping[str, Any], asked: Asked) -> str:
+    """What was asked, as it stands before a complaint."""
+    if kind not in SLOW:
+        return ""
+    place = f"{_bracketed(_host(given, asked))}:{_port(given, asked)}"
+    if kind == "tcpSocket":
+        return f"dial tcp {place}: "
+    return f'Get "{str(given.get("scheme") or "HTTP").lower()}://{place}{_path(given)}": '
 
 
 def _request(given: Mapping[str, Any], host: str, port: int) -> bytes:

@@ -127,7 +127,7 @@ async def remove(tools: Tools, pod: Pod) -> None:
 
 def _refuse(tools: Tools, pod: Pod, memory: Memory, said: str) -> None:
     memory.ended_reason = "SysctlForbidden" if "sysctl" in said else "UnsupportedPodSpec"
-    memory.ended_message = said
+    memory.ended_message = f"Pod was rejected: {said}"
     tools.recorder.record(pod, "Warning", memory.ended_reason, said)
 
 

@@ -71,7 +71,7 @@ def container_security(
     privileged = bool(own.get("privileged"))
     user = both.get("runAsUser")
     if both.get("runAsNonRoot"):
-        _require_non_root(container["name"], user, image)
+        _require_non_root(pod, container["name"], user, image)
     capabilities = own.get("capabilities") or {}
     unmasked = own.get("procMount") == "Unmasked" or privileged
     return Security(
@@ -103,18 +103,22 @@ def check_pod(pod: Mapping[str, Any], unsafe_sysctls: frozenset[str] = frozenset
             raise Refused("seLinuxOptions: SELinux is not on this node")
     for sysctl in outer.get("sysctls") or ():
         if sysctl["name"] not in SAFE_SYSCTLS | unsafe_sysctls:
-            raise Refused(f"forbidden sysctl: {sysctl['name']!r} not allowlisted")
+            raise Refused(f'forbidden sysctl: "{sysctl["name"]}" not allowlisted')
 
 
-def _require_non_root(name: str, user: int | None, image: Image | None) -> None:
-    told = user if user is not None else _image_user(image)
-    if told == 0 or (told is None and (image is None or image.user is None)):
-        cause = "container's runAsUser breaks non-root policy" if user == 0 else "image will run as root"
-        raise Refused(f"container has runAsNonRoot and {cause} (container: {name})")
-    if told is None and image is not None:
-        raise Refused(
-            f"container has runAsNonRoot and image has non-numeric user ({image.user}), cannot verify user is non-root"
-        )
+def _require_non_root(pod: Mapping[str, Any], name: str, user: int | None, image: Image | None) -> None:
+    meta = pod["metadata"]
+    where = f'(pod: "{meta["name"]}_{meta["namespace"]}({meta["uid"]})", container: {name})'
+    if user == 0:
+        raise Refused(f"container's runAsUser breaks non-root policy {where}")
+    if user is not None:
+        return
+    told = image.user if image else None
+    if isinstance(told, str):
+        said = f"image has non-numeric user ({told}), cannot verify user is non-root"
+        raise Refused(f"container has runAsNonRoot and {said} {where}")
+    if not told:
+        raise Refused(f"container has runAsNonRoot and image will run as root {where}")
 
 
 def _image_user(image: Image | None) -> int | None:

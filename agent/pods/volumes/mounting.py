@@ -92,6 +92,16 @@ def remove_pod(uid: str, paths: Paths) -> None:
     shutil.rmtree(paths.pod(uid), ignore_errors=True)
 
 
+def remove_leftovers(paths: Paths, known: set[str]) -> None:
+    """Folders and logs of pods that were deleted while nobody looked, such as during a reboot."""
+    for folder in paths.pods.iterdir() if paths.pods.is_dir() else ():
+        if folder.name in known:
+            continue
+        for logs in paths.logs.glob(f"*_{folder.name}"):
+            shutil.rmtree(logs, ignore_errors=True)
+        remove_pod(folder.name, paths)
+
+
 def mounts_below(folder: Path, table: str | None = None) -> list[Path]:
     """Mount points below `folder`, the deepest first; `table` is a text like /proc/self/mounts."""
     text = Path("/proc/self/mounts").read_text() if table is None else table

@@ -85,7 +85,8 @@ def _chosen(kind: str, name: str, source: Mapping[str, Any], data: Mapping[str, 
         if item["key"] in data:
             files[item["path"]] = File(data[item["key"]], item.get("mode") or mode)
         elif not source.get("optional"):
-            raise Missing(f"references non-existent {kind.lower()} key: {item['key']}")
+            word = "config" if kind == "configMap" else kind
+            raise Missing(f"references non-existent {word} key: {item['key']}")
     return files
 
 

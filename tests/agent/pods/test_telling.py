@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from agent.pods.agent import orphans
-from agent.pods.handling import Asked, Outcome, ask, port_number
+from agent.pods.handling import Answer, Asked, Outcome, ask, port_number
 from agent.pods.memory import Memory
 from agent.pods.messages import log_tail, termination_message
 from agent.pods.observed import Attempt, Observed
@@ -107,8 +107,49 @@ async def test_commands_as_probes(result, outcome):
 
 async def test_a_closed_port_is_a_failure():
     asked = Asked("id", "127.0.0.1", {"name": "c"})
-    for handler in ({"tcpSocket": {"port": 1}}, {"httpGet": {"port": 1}}):
-        assert (await ask(Fake(None), handler, asked, 1)).outcome is F
+    dial = "dial tcp 127.0.0.1:1: connect: connection refused"
+    assert await ask(Fake(None), {"tcpSocket": {"port": 1}}, asked, 1) == Answer(F, dial)
+    assert await ask(Fake(None), {"httpGet": {"port": 1}}, asked, 1) == Answer(F, f'Get "http://127.0.0.1:1/": {dial}')
+
+
+@pytest.mark.parametrize(
+    ("line", "outcome"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\n", Answer(S)),
+        (b"HTTP/1.1 302 Found\r\n\r\n", Answer(S)),
+        (b"HTTP/1.1 503 No\r\n\r\n", Answer(F, "HTTP probe failed with statuscode: 503")),
+        (b"hello\r\n", Answer(F, "malformed HTTP response")),
+    ],
+)
+async def test_answers_of_a_web_server(line, outcome):
+    heard = []
+
+    async def serve(reader, writer):
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(line)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        container = {"name": "c", "ports": [{"name": "web", "containerPort": port}]}
+        handler = {"httpGet": {"port": "web", "path": "x", "httpHeaders": [{"name": "host", "value": "h"}]}}
+        assert await ask(Fake(None), handler, Asked("id", "127.0.0.1", container), 5) == outcome
+    assert heard[0].startswith(b"GET /x HTTP/1.1\r\nHost: h\r\nUser-Agent: kube-probe/")
+
+
+async def test_a_silent_server_is_given_its_time():
+    done = asyncio.Event()
+
+    async def serve(reader, writer):
+        await done.wait()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        answer = await ask(Fake(None), {"httpGet": {"port": port}}, Asked("id", "127.0.0.1", {}), 0.01)
+        done.set()
+    assert answer.outcome is F and "context deadline exceeded" in answer.said
 
 
 def test_ports_by_name():

@@ -65,7 +65,7 @@ def test_projected_from_every_source():
     [
         ({"configMap": {"name": "none"}}, 'configmap "none" not found'),
         ({"secret": {"secretName": "none"}}, 'secret "none" not found'),
-        ({"configMap": {"name": "settings", "items": [{"key": "z", "path": "z"}]}}, "non-existent configmap key: z"),
+        ({"configMap": {"name": "settings", "items": [{"key": "z", "path": "z"}]}}, "non-existent config key: z"),
         ({"projected": {"sources": [{"clusterTrustBundle": {"path": "x"}}]}}, "clusterTrustBundle is not supported"),
     ],
 )

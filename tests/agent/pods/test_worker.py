@@ -2,6 +2,9 @@
 
 import asyncio
 
+from agent.pods.places import Paths
+from agent.pods.volumes.mounting import remove_leftovers
+
 
 def ready(pod):
     return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions") or ())
@@ -196,3 +199,12 @@ async def test_a_container_that_fails_its_liveness_probe_is_killed(agent, api, r
     await api.until(lambda pod: first(pod).get("restartCount") == 1)
     assert runtime.stopped[0] == ("c", 5)
     assert {"Unhealthy", "Killing"} <= set(api.events)
+
+
+async def test_folders_of_pods_that_nobody_knows_are_removed(tmp_path):
+    for path in ("pods/uid-old/volumes/emptyDir/x/file", "logs/n_old_uid-old/c/0.log", "pods/uid-p/file"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).touch()
+    remove_leftovers(Paths(tmp_path / "pods", tmp_path / "logs"), {"uid-p"})
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["file"]
+    assert [path.name for path in (tmp_path / "pods").iterdir()] == ["uid-p"]
