@@ -8,7 +8,7 @@ main = group(
         "up": Row("provisioning.up:up", "Raise a whole cluster on this machine."),
         "down": Row("provisioning.down:down", "Take the cluster on this machine down."),
         "virtual": Row("provisioning.virtual.commands:virtual", "Make nodes of namespaces, one by one."),
-        "discover": Row("provisioning.commands:discover", "List the boards that announce themselves."),
+        "discover": Row("provisioning.discovering:discover", "List the boards that announce themselves."),
         "join": Row("provisioning.commands:join", "Make a board a node of this cluster."),
         "image": Row("provisioning.images.commands:image", "Build images, and put them on the nodes."),
         "doctor": Row("master.doctoring:doctor", "Name what is wrong with this cluster, and the fix."),

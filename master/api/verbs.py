@@ -24,7 +24,7 @@ from master.api.options import Deletion, Writing, read_deletion, read_listing
 from master.api.registry import Change as Changing
 from master.api.registry import Registry
 from master.api.traits import DELETED_RETURNED, has
-from master.api.watching import Wanted, Watches
+from master.api.watching import Watches
 
 APPLY = "application/apply-patch+yaml"
 
@@ -55,7 +55,7 @@ async def list_(rooms: Rooms, call: Call) -> web.StreamResponse:
 
 async def watch(rooms: Rooms, call: Call) -> web.StreamResponse:
     listing = read_listing(call.stored, call.namespace, call.query)
-    return await rooms.watches.serve(call.request, listing, Wanted(call.version, call.form, call.include))
+    return await rooms.watches.serve(call.request, listing, rooms.watches.wanted(call.version, call.form, call.include))
 
 
 async def create(rooms: Rooms, call: Call) -> web.StreamResponse:

@@ -8,6 +8,7 @@ fills the transport's buffer and its watch ends; it comes back and resumes from 
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from master.api.options import Listing
 from master.api.versions import Version
 from master.api.watchers import ADDED, Bucket, Change, bucket_of, see
 
+log = logging.getLogger(__name__)
+
 BOOKMARK_EVERY = 60.0
 SHORTEST, LONGEST = 1800, 3600
 """Seconds a watch lasts whose client does not say; spread, so that they do not all come back at once."""
@@ -36,7 +39,7 @@ SLOW = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Wanted:
-    """What the events of a watch look like."""
+    """What the events of a watch look like; one for all watches that look alike, so that they share their frames."""
 
     version: Version
     form: Form
@@ -49,23 +52,22 @@ class Wanted:
 class HttpWatcher:
     """One open watch of one client."""
 
-    def __init__(self, collection: Collection, listing: Listing, wanted: Wanted) -> None:
+    def __init__(self, collection: Collection, listing: Listing, wanted: Wanted, transport: asyncio.Transport) -> None:
         self.collection = collection
         self.listing = listing
         self.wanted = wanted
         self.bucket: Bucket = bucket_of(collection.kind, listing.namespace, listing.selection)
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._transport: asyncio.Transport | None = None
+        self._transport = transport
+        self._live = False
         self._pending: list[bytes] = []
         self._size = 0
-        self._last = 0
 
     # Told by the cache
 
     def deliver(self, change: Change) -> None:
         seen = see(self.listing.selection, self.listing.namespace, change)
         if seen is not None:
-            self._last = change.revision
             self._send(self._encode(change, *seen))
 
     def lost(self) -> None:
@@ -89,27 +91,33 @@ class HttpWatcher:
     # To the client
 
     def _send(self, frame: bytes) -> None:
-        if not self._pending and self._transport is not None:
+        if not self._pending and self._live:
             asyncio.get_running_loop().call_soon(self._flush)
         self._pending.append(frame)
         self._size += len(frame)
         if self._size > SLOW:
-            self.end()
+            self._cut()
 
     def _flush(self) -> None:
-        transport = self._transport
-        if transport is None or transport.is_closing():
+        if self._transport.is_closing():
             self.end()
         elif self._pending:
-            transport.write(b"".join(self._pending))
+            self._transport.write(b"".join(self._pending))
             self._pending.clear()
-            self._size = transport.get_write_buffer_size()
+            self._size = self._transport.get_write_buffer_size()
             if self._size > SLOW:
-                self.end()
+                self._cut()
 
-    def go_live(self, transport: asyncio.Transport) -> None:
+    def _cut(self) -> None:
+        """The client does not read: what waits for it is thrown away with the connection."""
+        log.info("watch cut off, its client does not read kind=%s", self.collection.kind.qualified)
+        self._pending.clear()
+        self._transport.abort()
+        self.end()
+
+    def go_live(self) -> None:
         """From now on changes go straight to the transport; those that waited go first."""
-        self._transport = transport
+        self._live = True
         self._flush()
 
     def bookmark(self, revision: int) -> None:
@@ -117,7 +125,7 @@ class HttpWatcher:
 
     def finish(self) -> None:
         self._flush()
-        self._transport = None
+        self._live = False
 
 
 class Watches:
@@ -127,9 +135,17 @@ class Watches:
         self._cache = cache
         self._lists = lists
         self._open: set[HttpWatcher] = set()
+        self._looks: dict[tuple[str, str, Form, str], Wanted] = {}
 
     def __len__(self) -> int:
         return len(self._open)
+
+    def wanted(self, version: Version, form: Form, include: str) -> Wanted:
+        key = (version.kind.api_version, version.kind.kind, form, include)
+        found = self._looks.get(key)
+        if found is None or found.version is not version:
+            found = self._looks[key] = Wanted(version, form, include)
+        return found
 
     def end_all(self) -> None:
         for watcher in self._open:
@@ -141,13 +157,18 @@ class Watches:
             await self._cache.fresh()
         elif listing.revision:
             await self._lists.reach(listing.revision, listing.timeout)
-        watcher = HttpWatcher(collection, listing, wanted)
+        connection, transport = request.protocol, request.transport
+        if transport is None or not isinstance(connection, Connection):
+            raise ConnectionError("the client is gone")
+        watcher = HttpWatcher(collection, listing, wanted, transport)
         first = _first_frames(collection, watcher, self._cache.revision)
         collection.watchers.add(watcher)
         self._open.add(watcher)
+        forget = connection.when_lost(watcher.end)
         try:
             return await self._stream(request, watcher, first)
         finally:
+            forget()
             collection.watchers.discard(watcher)
             self._open.discard(watcher)
 
@@ -159,16 +180,9 @@ class Watches:
         await response.prepare(request)
         for batch in batches(first):
             await response.write(batch)
-        connection, transport = request.protocol, request.transport
-        if transport is None or not isinstance(connection, Connection):
-            return response
-        forget = connection.when_lost(watcher.end)
-        watcher.go_live(transport)
-        try:
-            await self._last(watcher)
-        finally:
-            forget()
-        if not transport.is_closing():
+        watcher.go_live()
+        await self._last(watcher)
+        if request.transport is not None and not request.transport.is_closing():
             watcher.finish()
             await response.write_eof()
         return response

@@ -116,6 +116,22 @@ async def test_a_lost_client_leaves_no_watcher(space):
     await until(lambda: len(space.server.watches) == 0)
 
 
+async def test_a_client_that_does_not_read_is_cut_off(space, monkeypatch):
+    monkeypatch.setattr("master.api.watching.SLOW", 100_000)
+    _, writer = await asyncio.open_connection("127.0.0.1", space.session._base_url.port, limit=1024)
+    writer.write(f"GET {MAPS}?watch=1 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    await until(lambda: len(space.server.watches) == 1)
+    big = config_map("big") | {"data": {"text": "x" * 900_000}}
+    await space.create(MAPS, big)
+    for number in range(40):
+        if not len(space.server.watches):
+            break
+        patch = {"data": {"number": str(number)}}
+        await space.ask("PATCH", f"{MAPS}/big", patch, "application/merge-patch+json")
+    await until(lambda: len(space.server.watches) == 0)
+    writer.transport.abort()
+
+
 async def test_a_stopping_server_ends_its_watches(space):
     async with space.watch(MAPS) as stream:
         await until(lambda: len(space.server.watches) == 1)
