@@ -122,8 +122,11 @@ def trimmed_pod(obj: Object) -> Object:
     if conditions:
         kept_status["conditions"] = conditions
     kept_spec = _pick(spec, POD_SPEC)
-    if any(owner["kind"] == "DaemonSet" for owner in obj["metadata"].get("ownerReferences") or ()):
+    owners = {owner["kind"] for owner in obj["metadata"].get("ownerReferences") or ()}
+    if "DaemonSet" in owners:
         kept_spec |= _pick(spec, ("affinity",))
+    if "Job" in owners:
+        kept_status |= _pick(status, ("conditions", "containerStatuses", "initContainerStatuses"))
     ports = [port for container in spec.get("containers") or () for port in container.get("ports") or ()]
     if ports:
         kept_spec["ports"] = ports

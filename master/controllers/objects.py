@@ -100,6 +100,13 @@ def set_condition(conditions: Sequence[Object], new: Object, now: str) -> list[O
 
 def status_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> Object | None:
     """A merge patch that makes the status `after`, None when it is; whole, as `before` may be older than what is there."""
-    if before == after:
-        return None
-    return {"status": {**dict.fromkeys(before), **after}}
+    return {"status": _replacing(before, after)} if before != after else None
+
+
+def _replacing(before: Mapping[str, Any], after: Mapping[str, Any]) -> Object:
+    """What is no longer there is taken out by name, at every depth."""
+    kept = {
+        name: _replacing(before.get(name) or {}, value) if isinstance(value, dict) else value
+        for name, value in after.items()
+    }
+    return {**dict.fromkeys(before), **kept}

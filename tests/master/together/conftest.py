@@ -52,6 +52,9 @@ class Cluster:
     clock: Any
     authority: certificates.Pair
     ready: bool = True
+    exits: int | None = None
+    """The code that containers exit with at once; None: they run."""
+    ended_at: str = "2026-01-01T00:00:00Z"
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def node(self, name: str, cpu: str = "8", **labels: str) -> None:
@@ -118,9 +121,22 @@ class Cluster:
         elif self.ready and (pod.get("status") or {}).get("phase") == "Pending":
             ready = {"type": "Ready", "status": "True", "lastTransitionTime": times.now()}
             status = {"phase": "Running", "podIP": "10.42.0.9", "podIPs": [{"ip": "10.42.0.9"}], "conditions": [ready]}
-            await self.client.patch(
-                POD, meta["namespace"], meta["name"], {"status": status}, "strategic", subresource="status"
-            )
+            await self._write(meta, status)
+            if self.exits is not None:
+                await self._write(meta, self._ended(self.exits))
+
+    async def _write(self, meta: dict[str, Any], status: dict[str, Any]) -> None:
+        await self.client.patch(
+            POD, meta["namespace"], meta["name"], {"status": status}, "strategic", subresource="status"
+        )
+
+    def _ended(self, code: int) -> dict[str, Any]:
+        ended = {"exitCode": code, "finishedAt": self.ended_at, "startedAt": self.ended_at}
+        container = {"name": "c", "state": {"terminated": ended}, "ready": False, "restartCount": 0}
+        container |= {"image": "i", "imageID": "i"}
+        ready = {"type": "Ready", "status": "False", "lastTransitionTime": times.now()}
+        phase = "Failed" if code else "Succeeded"
+        return {"phase": phase, "conditions": [ready], "containerStatuses": [container]}
 
 
 class Clock:
