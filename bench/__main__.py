@@ -11,7 +11,7 @@ import sys
 
 from bench.table import Row, render
 
-MODULES = ["api", "scheduling", "store"]
+MODULES = ["api", "proxy", "scheduling", "store"]
 
 
 def main(names: list[str]) -> int:
