@@ -23,7 +23,7 @@ from agent.pods.references import References
 from agent.pods.sandboxes import GRACE, POD_NAME, POD_NAMESPACE, POD_UID
 from agent.pods.tokens import Tokens
 from agent.pods.tools import Exits, Tools
-from agent.pods.volumes.mounting import remove_leftovers
+from agent.pods.volumes.mounting import leftovers, remove_leftovers
 from agent.pods.worker import Worker
 from agent.runtime.contract import Runtime, RuntimeFailure
 from agent.runtime.words import Container, Sandbox
@@ -215,7 +215,9 @@ class PodAgent:
             worker = Worker(self._tools, pod)
             worker.memory.vanished = True
             self._spawn(worker)
-        await asyncio.to_thread(remove_leftovers, self._tools.paths, set(self._workers))
+        # Found before anything else may run: a pod that comes while they are removed has none.
+        left = leftovers(self._tools.paths, set(self._workers))
+        await asyncio.to_thread(remove_leftovers, left, self._tools.paths)
 
 
 def orphans(sandboxes: Iterable[Sandbox], containers: Iterable[Container], known: set[str]) -> list[Pod]:

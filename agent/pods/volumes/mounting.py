@@ -92,14 +92,16 @@ def remove_pod(uid: str, paths: Paths) -> None:
     shutil.rmtree(paths.pod(uid), ignore_errors=True)
 
 
-def remove_leftovers(paths: Paths, known: set[str]) -> None:
-    """Folders and logs of pods that were deleted while nobody looked, such as during a reboot."""
-    for folder in paths.pods.iterdir() if paths.pods.is_dir() else ():
-        if folder.name in known:
-            continue
-        for logs in paths.logs.glob(f"*_{folder.name}"):
+def leftovers(paths: Paths, known: set[str]) -> list[str]:
+    """Pods that were deleted while nobody looked, such as during a reboot: their folders are still there."""
+    return [folder.name for folder in paths.pods.iterdir() if folder.name not in known] if paths.pods.is_dir() else []
+
+
+def remove_leftovers(uids: Iterable[str], paths: Paths) -> None:
+    for uid in uids:
+        for logs in paths.logs.glob(f"*_{uid}"):
             shutil.rmtree(logs, ignore_errors=True)
-        remove_pod(folder.name, paths)
+        remove_pod(uid, paths)
 
 
 def mounts_below(folder: Path, table: str | None = None) -> list[Path]:

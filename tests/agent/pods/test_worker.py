@@ -3,7 +3,7 @@
 import asyncio
 
 from agent.pods.places import Paths
-from agent.pods.volumes.mounting import remove_leftovers
+from agent.pods.volumes.mounting import leftovers, remove_leftovers
 
 
 def ready(pod):
@@ -205,6 +205,8 @@ async def test_folders_of_pods_that_nobody_knows_are_removed(tmp_path):
     for path in ("pods/uid-old/volumes/emptyDir/x/file", "logs/n_old_uid-old/c/0.log", "pods/uid-p/file"):
         (tmp_path / path).parent.mkdir(parents=True)
         (tmp_path / path).touch()
-    remove_leftovers(Paths(tmp_path / "pods", tmp_path / "logs"), {"uid-p"})
+    paths = Paths(tmp_path / "pods", tmp_path / "logs")
+    assert leftovers(paths, {"uid-p"}) == ["uid-old"]
+    remove_leftovers(["uid-old"], paths)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["file"]
     assert [path.name for path in (tmp_path / "pods").iterdir()] == ["uid-p"]
