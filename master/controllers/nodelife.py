@@ -71,8 +71,10 @@ def taints_for(node: Object, conditions: Sequence[Object], present: Sequence[Obj
     """Others' taints as they are, ours as conditions and cordoning ask; those that stay keep their time."""
     states = {item["type"]: item["status"] for item in conditions}
     keys = [(key, NO_SCHEDULE) for (type_, status), key in PRESSURES.items() if states.get(type_) == status]
-    unready = READINESS.get(states.get("Ready", "Unknown"))
-    if unready:
+    unready = READINESS.get(states.get("Ready", ""))
+    if "Ready" not in states:
+        keys.append((NOT_READY, NO_SCHEDULE))
+    elif unready:
         keys += [(unready, NO_SCHEDULE), (unready, NO_EXECUTE)]
     if node["spec"].get("unschedulable"):
         keys.append((UNSCHEDULABLE, NO_SCHEDULE))

@@ -54,6 +54,12 @@ def test_taints_follow_conditions(subject, keys):
     assert (taints if keys is None else [(taint["key"], taint["effect"]) for taint in taints]) == keys
 
 
+def test_a_node_that_has_not_spoken_yet_gets_no_pods_and_loses_none():
+    new = {"metadata": {"name": "n"}, "spec": {}, "status": {}}
+    taints = nodelife.plan(new, 0, 40, NOW).taints
+    assert [(taint["key"], taint["effect"]) for taint in taints] == [(NOT_READY, "NoSchedule")]
+
+
 def test_pressure_is_a_taint():
     subject = node()
     subject["status"]["conditions"].append({"type": "MemoryPressure", "status": "True"})
