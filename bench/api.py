@@ -6,7 +6,6 @@ The server is a process of its own over SQLite; its CPU is read from /proc.  The
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from typing import Any
 
 import uvloop
 
+from bench.processes import calibration, cpu_seconds, memory
 from bench.table import Row
 from kube.client import Client
 from kube.errors import ApiError
@@ -32,64 +32,72 @@ CALLS = 1000
 STORED = 3300
 CALLERS = 8
 WATCHERS = 100
-EVENTS = 50
+EVENTS = 200
 SPACE = "bench"
-TICK = os.sysconf("SC_CLK_TCK")
+WARMING = 100
+PATIENCE = 30.0
+CONFIG = """[api]
+bind = "127.0.0.1"
+port = {port}
+[etcd]
+enabled = false
+"""
 
 Object = dict[str, Any]
 
 
 def rows() -> list[Row]:
-    with (
-        tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as folder,
-        served(Path(folder)) as (server, layout),
-    ):
+    with served("api") as (server, layout):
         return uvloop.run(_measured(server, layout))
 
 
 @contextmanager
-def served(root: Path) -> Iterator[tuple[int, Layout]]:
-    """A server on a free port: its process id and where its files are."""
-    with socket.socket() as probe:
+def served(roles: str) -> Iterator[tuple[int, Layout]]:
+    """A master with these roles on a free port, and nothing else: its process id and where its files are."""
+    with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as folder, socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    config = root / "master.toml"
-    config.write_text(f'[api]\nbind = "127.0.0.1"\nport = {port}\n[etcd]\nenabled = false\n')
-    words = [sys.executable, "-m", "bench.api", str(config), str(root)]
-    process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
-    try:
-        yield process.pid, Layout(root)
-    finally:
-        process.terminate()
-        process.wait(20)
+        config = Path(folder) / "master.toml"
+        config.write_text(CONFIG.format(port=probe.getsockname()[1]))
+        probe.close()
+        words = [sys.executable, "-m", "bench.api", roles, str(config), folder]
+        with (Path(folder) / "log").open("wb") as log:
+            process = subprocess.Popen(words, stderr=log)
+        try:
+            yield process.pid, Layout(Path(folder))
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+async def settled(admin_conf: Path) -> None:
+    """Waits until the server made its certificates and answers."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                async with Client.from_kubeconfig(admin_conf) as client:
+                    await client.list(NAMESPACE)
+                return
+            except (OSError, ApiError):
+                await asyncio.sleep(0.1)
 
 
 async def _measured(server: int, layout: Layout) -> list[Row]:
-    await _appeared(layout.admin_conf)
+    await settled(layout.admin_conf)
     async with Client.from_kubeconfig(layout.admin_conf) as admin:
         token = await _prepare(admin)
         async with Client(admin.server, ca=layout.pki / "ca.crt", token=token, parallel=2 * WATCHERS) as client:
             return await _calls(server, client)
 
 
-async def _appeared(path: Path) -> None:
-    while not path.exists():  # noqa: ASYNC110  (another process makes it)
-        await asyncio.sleep(0.05)
-
-
 async def _prepare(admin: Client) -> str:
     """A namespace, and the token of an account that may do what is measured."""
-    while True:
-        try:
-            await admin.create(NAMESPACE, "", named("Namespace", "v1", SPACE))
-            break
-        except (OSError, ApiError):
-            await asyncio.sleep(0.1)
+    await admin.create(NAMESPACE, "", named("Namespace", "v1", SPACE))
     await admin.create(ACCOUNT, SPACE, named("ServiceAccount", "v1", "default"))
     await admin.create(ACCOUNT, SPACE, named("ServiceAccount", "v1", "caller"))
     rules = [
         {"apiGroups": [""], "resources": ["pods", "pods/status"], "verbs": ["*"]},
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["*"]},
+        {"nonResourceURLs": ["/metrics"], "verbs": ["get"]},
     ]
     role = named("ClusterRole", "rbac.authorization.k8s.io/v1", "bench") | {"rules": rules}
     await admin.create(ROLE, "", role)
@@ -160,9 +168,10 @@ async def _calls(server: int, client: Client) -> list[Row]:
         found["spec"]["renewTime"] = f"2026-01-02T03:{number // 60 % 60:02}:{number % 60:02}.000000Z"
         leases[number % 100] = await client.update(LEASE, SPACE, found)
 
+    await cost.of(lambda number: client.create(POD, SPACE, pod(STORED + number)), WARMING)
     made = await cost.of(lambda number: client.create(POD, SPACE, pod(number)), CALLS)
     leases = [await client.create(LEASE, SPACE, lease(number, 0)) for number in range(100)]
-    read = await cost.of(lambda number: client.get(POD, SPACE, f"p{number:05}"), CALLS)
+    read = await cost.of(lambda number: client.get(POD, SPACE, f"p{number % CALLS:05}"), 3 * CALLS)
     patched = await cost.of(
         lambda number: client.patch(POD, SPACE, f"p{number:05}", status(number), "strategic", "status"), CALLS
     )
@@ -173,8 +182,9 @@ async def _calls(server: int, client: Client) -> list[Row]:
     by_label = await cost.of(lambda _: client.raw("GET", POD.path(SPACE) + "?labelSelector=tenth%3D3"), 100)
     delivered, late = await _watched(cost, client)
     removed = await cost.of(lambda number: client.delete(POD, SPACE, f"p{number:05}", grace=0), CALLS)
-    held = resident(server)
+    held = memory([server])
     return [
+        Row("this machine: a fixed loop of 5 million steps: CPU", calibration(), "s"),
         Row("api: 1,000 creates: CPU", made, "s", 0.40),
         Row("api: 1,000 gets: CPU", read, "s", 0.10),
         Row("api: 1,000 status patches: CPU", patched, "s", 0.43),
@@ -185,7 +195,7 @@ async def _calls(server: int, client: Client) -> list[Row]:
         Row("api: 330 of 3,300 by label: CPU per 1,000", by_label, "s", 1.6),
         Row("api: event to 100 watchers: CPU per 1,000 deliveries", delivered, "s", 0.02),
         Row("api: event to 100 watchers: p99", late * 1000, "ms", 15),
-        Row("api: resident with 2,300 pods", held, "MiB", 160),
+        Row("api: memory with 2,300 pods", held, "MiB"),
     ]
 
 
@@ -206,7 +216,8 @@ async def _watched(cost: Cost, client: Client) -> tuple[float, float]:
 
     found, start = await client.list(LEASE, SPACE)
     watchers = [asyncio.create_task(watch()) for _ in range(WATCHERS)]
-    await asyncio.sleep(1)
+    while f"longrunning_requests {WATCHERS}.0" not in (await client.raw("GET", "/metrics")).decode():  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
     begin = cost.seconds()
     one = found[0]
     for number in range(EVENTS):
@@ -224,11 +235,10 @@ class Cost:
     """CPU seconds of a process."""
 
     def __init__(self, pid: int) -> None:
-        self._stat = Path(f"/proc/{pid}/stat")
+        self._pid = pid
 
     def seconds(self) -> float:
-        fields = self._stat.read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICK
+        return cpu_seconds(self._pid)
 
     async def of(self, call: Callable[[int], Awaitable[Any]], count: int, callers: int = CALLERS) -> float:
         """CPU seconds for 1,000 such calls, `count` of them made by some callers at once."""
@@ -243,16 +253,10 @@ class Cost:
         return (self.seconds() - begin) / count * 1000
 
 
-def resident(pid: int) -> float:
-    """MiB."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
-
-
-def _serve(config: str, root: str) -> None:
+def _serve(roles: str, config: str, root: str) -> None:
     from master.cli import main
 
-    main(["run", "--roles", "api", "--config", config, "--root", root])
+    main(["run", "--roles", roles, "--config", config, "--root", root])
 
 
 if __name__ == "__main__":

@@ -69,17 +69,21 @@ ABSENT = {
 
 
 def fields_of(kind: Kind) -> tuple[str, ...]:
+    """Those whose values an entry keeps."""
+    if kind.custom is not None:
+        return kind.custom.indexed
     return SELECTABLE.get((kind.group, kind.kind), NO_FIELDS)
 
 
 def selectable_values(kind: Kind, obj: Object) -> tuple[str, ...]:
     """The object's values of `fields_of(kind)`, in that order."""
-    fields = SELECTABLE.get((kind.group, kind.kind))
+    fields = fields_of(kind)
     return tuple([_value(obj, field) for field in fields]) if fields else NO_FIELDS
 
 
 def check_supported(kind: Kind, field: str) -> None:
-    if field not in EVERYWHERE and field not in fields_of(kind):
+    known = fields_of(kind) if kind.custom is None else kind.custom.selectable
+    if field not in EVERYWHERE and field not in known:
         raise bad_request(f"field label not supported: {field}")
 
 

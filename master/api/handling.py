@@ -110,9 +110,11 @@ class Api:
 
     async def _resource(self, call: Call) -> web.StreamResponse:
         info, kind = call.info, call.kind
+        own = self.ways.get((kind.group, kind.plural, info.subresource))
+        if own is not None:
+            return await own(self.rooms, call)
         if info.subresource:
-            own = self.ways.get((kind.group, kind.plural, info.subresource))
-            return await (own or self.ways.get(("", "*", info.subresource)) or _as_part(call))(self.rooms, call)
+            return await (self.ways.get(("", "*", info.subresource)) or _as_part(call))(self.rooms, call)
         creator = self.creators.get((kind.group, kind.plural))
         if creator is not None:
             return await self._create_unstored(call, creator)

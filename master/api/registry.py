@@ -19,6 +19,7 @@ from kube.errors import ApiError, Cause, already_exists, conflict, invalid, not_
 from kube.kinds import Kind
 from master.api import deletion as deleting
 from master.api import metadata, strategies
+from master.api.admission.plugin import Plugin
 from master.api.cache import Cache
 from master.api.collections import Collection
 from master.api.contract import Admission, Attributes, Object
@@ -48,7 +49,9 @@ class Registry:
     ) -> None:
         self.store = store
         self.cache = cache
-        self.admission: list[Admission] = list(admission)
+        self.admission = tuple(admission)
+        self._mutating = [plugin for plugin in admission if type(plugin).mutate is not Plugin.mutate]
+        self._validating = [plugin for plugin in admission if type(plugin).validate is not Plugin.validate]
         self._seal = seal
 
     # Reading
@@ -268,11 +271,11 @@ class Registry:
         )
 
     async def _mutate(self, attributes: Attributes) -> None:
-        for plugin in self.admission:
+        for plugin in self._mutating:
             await plugin.mutate(attributes)
 
     async def _validate(self, attributes: Attributes) -> None:
-        for plugin in self.admission:
+        for plugin in self._validating:
             await plugin.validate(attributes)
 
 

@@ -216,5 +216,6 @@ SUBRESOURCES: dict[tuple[str, str, str], Verb] = {
     ("", "*", "scale"): scale,
     ("", "pods", "binding"): bind,
     ("", "pods", "eviction"): evict,
+    ("", "bindings", ""): bind,
 }
 """(group, plural, subresource) → what serves it; the plural `*` is every kind that has it."""

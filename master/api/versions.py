@@ -30,7 +30,8 @@ class Version:
 
     @property
     def is_stored(self) -> bool:
-        return self.kind is self.stored
+        """Whether stored bytes can be answered as they are."""
+        return self.present is _same
 
 
 _RENAMED = (
@@ -114,6 +115,8 @@ def version_of(kind: Kind) -> Version:
 
 
 def _version(kind: Kind, key: tuple[str, str, str]) -> Version:
+    if kind.custom is not None:
+        return Version(kind, kind, _same, _same if kind.custom.is_stored else kind.custom.present)
     row = _ROWS.get(key)
     stored = by_resource(*row[0]) if row else None
     if row is None or stored is None:

@@ -19,7 +19,7 @@ __all__ = ["table"]
 
 def table(kind: Kind, objects: Sequence[Object], meta: Object, include: str = "Metadata") -> Object:
     """The Table of these objects; `include` says what each row carries of its object: None, Metadata or Object."""
-    columns = COLUMNS.get((kind.group, kind.kind), DEFAULT)
+    columns = kind.custom.columns if kind.custom is not None else COLUMNS.get((kind.group, kind.kind), DEFAULT)
     return {
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",

@@ -117,3 +117,15 @@ async def test_autoscalers_are_one_store_in_two_versions(space):
     assert made["spec"]["targetCPUUtilizationPercentage"] == 60
     _, answer, _ = await space.ask("GET", f"{path.replace('v1', 'v2')}/h")
     assert answer["spec"]["metrics"][0]["resource"]["target"] == {"type": "Utilization", "averageUtilization": 60}
+
+
+async def test_a_binding_names_its_pod_in_the_path_or_itself(space):
+    spec = {"containers": [{"name": "c", "image": "i:1"}]}
+    for name in ("p", "q"):
+        await space.create(PODS, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})
+    target = {"kind": "Node", "name": "n"}
+    for path, name in ((f"{PODS}/p/binding", "p"), ("/api/v1/namespaces/default/bindings", "q")):
+        binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name}, "target": target}
+        assert (await space.ask("POST", path, binding, JSON))[0] == 201
+        _, pod, _ = await space.ask("GET", f"{PODS}/{name}")
+        assert pod["spec"]["nodeName"] == "n"
