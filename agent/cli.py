@@ -9,6 +9,7 @@ main = group(
         "announce": Row("agent.commands:announce", "Say by mDNS that this board is here."),
         "code": Row("agent.commands:code", "Show the code that tells this board from another."),
         "enrol": Row("agent.commands:enrol", "Make this node's keys and print its certificate requests."),
+        "clean": Row("agent.commands:clean", "Take this node's pods, rules and routes away."),
         "doctor": Row("agent.doctoring:doctor", "Name what is wrong with this machine, and the fix."),
     },
     "agent",

@@ -107,6 +107,22 @@ def enrol(root: Path, name: str, addresses: tuple[str, ...]) -> None:
 
 @click.command()
 @ROOT
+@CONFIG
+def clean(root: Path, config: Path | None) -> None:
+    """Take pods, rules, routes and mounts of this node out of the machine; for one that leaves, once its agent has ended."""
+    layout, settings = _settings(root, config)
+    from agent.cleaning import clean as clean_up
+    from agent.proxy.kernel import KernelError
+    from agent.runtime.contract import RuntimeFailure
+
+    try:
+        _run(clean_up(layout, settings), quick=False)
+    except (RuntimeFailure, KernelError, OSError) as error:
+        raise click.ClickException(f"not all could be taken away: {error}") from error
+
+
+@click.command()
+@ROOT
 def code(root: Path) -> None:
     """Show the code of this board's SSH host key, to compare with what `master join` asks for."""
     from probes.boards import host_key, short_code

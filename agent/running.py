@@ -178,7 +178,12 @@ class Agent:
         limits = cgroups.limits()
         meter = LoadMeter(self.layout.root, limits)
         nodes = Informer(self.client, known("v1", "Node"))
-        network = Network(self.name, lambda: nodes.store.values())
+        network = Network(
+            self.name,
+            lambda: nodes.store.values(),
+            cni_directory=self.layout.root / "etc/cni/net.d",
+            leases=self.layout.run / "cni",
+        )
         machine = Machine(self.runtime, network, meter)
         keeper = self._keeper(machine, meter)
         services = await self._services()
@@ -188,7 +193,7 @@ class Agent:
             self.runtime,
             bound,
             self._node_facts,
-            Paths(pods=self.layout.state / "pods"),
+            Paths(pods=self.layout.state / "pods", logs=self.layout.root / "var/log/pods"),
             services=lambda: services.informers[0].store.values(),
         )
         nodes.on_change(lambda *_change: network.changed())
@@ -222,6 +227,7 @@ class Agent:
             host_dns=parse_resolv_conf(_text(RESOLV_CONF)),
             allocatable=allocatable,
             memory=has.memory,
+            cgroup_root=self.config.runtime.cgroup,
         )
 
     @cached_property

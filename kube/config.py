@@ -94,6 +94,7 @@ class ServerSection:
 class RuntimeSection:
     endpoint: str = setting("/run/containerd/containerd.sock", "containerd's socket")
     pause_image: str = setting("wherry.local/pause:1", "image of a pod's sandbox")
+    cgroup: str = setting("/", "cgroup that all pods lie in")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,118 +1,33 @@
-"""`master discover` and `master join`."""
+"""`master join`."""
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from kube.commands import CLUSTER_ROOT
 from kube.layout import Layout
+from provisioning.discovering import LISTEN_SECONDS
 
 if TYPE_CHECKING:
     from kube.client import Client
     from master.discovery.browsing import Seen
     from provisioning.enrolments import Enrolled
-    from provisioning.join import Cluster, Joined, Target, Tell, Wishes
+    from provisioning.join import Joined, Target, Tell, Wishes
     from provisioning.transport import Login
 
-LISTEN_SECONDS = 2.5
-
-
-@click.command()
-@CLUSTER_ROOT
-@click.option("--watch", is_flag=True, help="Go on listening; Ctrl-C ends it.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a board.")
-@click.option(
-    "--seconds", type=click.FloatRange(0.5, 60), default=LISTEN_SECONDS, show_default=True, help="How long to listen."
-)
-def discover(root: Path, watch: bool, as_json: bool, seconds: float) -> None:
-    """List the boards that announce themselves, and whether their keys are known."""
-
-    async def run() -> None:
-        from master.discovery.browsing import browse
-
-        enrolled = await _enrolments(Layout(root))
-        async with browse() as browser:
-            found = await browser.settle(seconds)
-            _show([_row(seen, enrolled) for seen in found], as_json, heading=True)
-            while watch:
-                name = await browser.changes.get()
-                changed = browser.boards.get(name)
-                if changed:
-                    _show([_row(changed, enrolled)], as_json, heading=False)
-
-    try:
-        asyncio.run(run())
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
-
-
-async def _enrolments(layout: Layout) -> dict[str, Enrolled]:
-    """What the cluster has recorded; nothing where there is no cluster to ask."""
-    from kube.client import Client
-    from provisioning import enrolments
-
-    if not layout.admin_conf.exists():
-        return {}
-    async with Client.from_kubeconfig(layout.admin_conf) as client:
-        return await enrolments.read(client)
-
-
-def _row(seen: Seen, enrolled: dict[str, Enrolled]) -> dict[str, Any]:
-    said = seen.said
-    return {
-        "name": said.name,
-        "address": seen.addresses[0] if seen.addresses else "",
-        "model": said.model,
-        "arch": said.architecture,
-        "memory": f"{said.memory} MiB",
-        "state": said.state,
-        "key": standing(seen, enrolled.get(said.name)),
-        "fingerprint": said.key,
-    }
-
-
-def standing(seen: Seen, enrolled: Enrolled | None) -> str:
-    """What the announced key is to us: proven when a handshake shows the recorded one, conflict when it shows another."""
-    from provisioning.join import proven
-    from provisioning.transport import LinkError, shown_key
-
-    if enrolled is None:
-        return "unproven"
-    if not proven(seen, enrolled):
-        return "conflict"
-    try:
-        shown = shown_key(seen.addresses[0], seen.said.ssh_port)
-    except (LinkError, IndexError):
-        return "unproven"
-    return "proven" if shown.split()[:2] == enrolled.host_key.split()[:2] else "conflict"
-
-
-def _show(rows: list[dict[str, Any]], as_json: bool, *, heading: bool) -> None:
-    if as_json:
-        for row in rows:
-            click.echo(json.dumps(row))
-        return
-    columns = ("name", "address", "model", "arch", "memory", "state", "key")
-    widths = (16, 16, 32, 6, 10, 8, 8)
-    if heading:
-        click.echo(
-            _line([name.upper() for name in columns], widths)
-            if rows
-            else "no board announces itself; is it on this network?"
-        )
-    for row in rows:
-        click.echo(_line([str(row[name]) for name in columns], widths))
-
-
-def _line(cells: list[str], widths: tuple[int, ...]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+NOTHING = "is a node already and Ready: nothing to do"
 
 
 @click.command()
@@ -150,36 +65,55 @@ def join(
         raise click.ClickException(
             f"no cluster at {layout.root}: there is no {layout.admin_conf}; run `master up` first"
         )
-    from provisioning.join import JoinError, Wishes, master_login
-    from provisioning.transport import Login
+    from provisioning.join import JoinError, Wishes
 
     wishes = Wishes(labels=dict(_label(text) for text in labels), dry_run=dry_run)
-    password = click.prompt("password", hide_input=True, err=True) if ask_password else ""
-    keys = (identity,) if identity else master_login(layout).keys
-    asked = Asked(machines, all_proven, Login(user, keys, password), port, host_key, wishes)
+    asked = Asked(machines, all_proven, _login(layout, user, identity, ask_password), port, host_key, wishes)
     tell = _silent if as_json else _tell
     try:
-        outcomes = asyncio.run(_join(layout, asked, tell))
+        outcomes = asyncio.run(_until_stopped(layout, asked, tell))
     except JoinError as error:
         raise click.ClickException(str(error)) from error
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         click.echo("interrupted; what was begun was undone", err=True)
         raise SystemExit(130) from None
     _report(outcomes, as_json)
 
 
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What `master join` was asked for."""
 
-    def __init__(
-        self, machines: tuple[str, ...], all_proven: bool, login: Login, port: int | None, host_key: str, wishes: Wishes
-    ) -> None:
-        self.machines = machines
-        self.all_proven = all_proven
-        self.login = login
-        self.port = port
-        self.host_key = host_key
-        self.wishes = wishes
+    machines: tuple[str, ...]
+    all_proven: bool
+    login: Login
+    port: int | None
+    host_key: str
+    wishes: Wishes
+
+
+def _login(layout: Layout, user: str, identity: Path | None, ask_password: bool) -> Login:
+    """The operator's key or password where one is given, else the master's own key."""
+    from provisioning.proving import master_login
+    from provisioning.transport import Login
+
+    password = _password() if ask_password else ""
+    keys = (identity,) if identity else () if password else master_login(layout).keys
+    return Login(user, keys, password)
+
+
+def _password() -> str:
+    """Typed unseen at a terminal; a line of the standard input where there is none."""
+    if sys.stdin.isatty():
+        return str(click.prompt("password", hide_input=True, err=True))
+    return sys.stdin.readline().rstrip("\n")
+
+
+async def _until_stopped(layout: Layout, asked: Asked, tell: Tell) -> list[Joined]:
+    """SIGTERM undoes what was begun, as Ctrl-C does."""
+    work = asyncio.ensure_future(_join(layout, asked, tell))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, work.cancel)
+    return await work
 
 
 async def _join(layout: Layout, asked: Asked, tell: Tell) -> list[Joined]:
@@ -187,84 +121,72 @@ async def _join(layout: Layout, asked: Asked, tell: Tell) -> list[Joined]:
     from provisioning.join import Cluster, JoinError, join_machine
 
     async with Client.from_kubeconfig(layout.admin_conf) as client:
+        targets = await _targets(client, asked)
         cluster = await Cluster.of(layout, client)
-        targets = await _targets(cluster, client, asked)
         outcomes = await asyncio.gather(
             *(join_machine(cluster, target, asked.wishes, tell) for target in targets), return_exceptions=True
         )
-    troubles = [str(outcome) for outcome in outcomes if isinstance(outcome, JoinError)]
     for outcome in outcomes:
         if isinstance(outcome, BaseException) and not isinstance(outcome, JoinError):
             raise outcome
+    troubles = [str(outcome) for outcome in outcomes if isinstance(outcome, JoinError)]
     joined = [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
     if troubles:
         for row in joined:
-            tell(row.name, "joined" if row.changed else "is a node already and Ready: nothing to do")
+            tell(row.name, "joined" if row.changed else NOTHING)
         raise JoinError("; ".join(troubles))
     return joined
 
 
-async def _targets(cluster: Cluster, client: Client, asked: Asked) -> list[Target]:
+async def _targets(client: Client, asked: Asked) -> list[Target]:
     """The machines meant, with the keys they must show.  JoinError when a name is not heard."""
-    from master.discovery.browsing import browse
     from provisioning import enrolments
-    from provisioning.join import JoinError, Target
+    from provisioning.join import JoinError
+    from provisioning.proving import standing
 
     enrolled = await enrolments.read(client)
-    async with browse() as browser:
-        heard = {seen.said.name: seen for seen in await browser.settle(LISTEN_SECONDS)}
+    known = {name: name for name in asked.machines if _is_address(name)}
+    heard = await _hear() if asked.all_proven or len(known) < len(asked.machines) else {}
     names = asked.machines
     if asked.all_proven:
-        names = tuple(name for name, seen in heard.items() if standing(seen, enrolled.get(name)) == "proven")
+        now = datetime.now(UTC)
+        names = tuple(name for name, seen in heard.items() if standing(seen, enrolled.get(name), now) == "proven")
         if not names:
             raise JoinError("no proven board announces itself; see `master discover`")
-    targets = []
-    for name in names:
-        seen = heard.get(name)
-        address = name if _is_address(name) else seen.addresses[0] if seen and seen.addresses else ""
-        if not address:
-            raise JoinError(f"{name}: not heard on this network; see `master discover`, or give its address")
-        port = asked.port or (seen.said.ssh_port if seen else 22)
-        shown_name = "" if _is_address(name) else name
-        targets.append(Target(shown_name, address, port, asked.login, _acceptor(name, enrolled.get(name), asked)))
-    return targets
+    return [_target(name, heard.get(name), enrolled, asked) for name in dict.fromkeys(names)]
 
 
-def _acceptor(name: str, enrolled: Enrolled | None, asked: Asked) -> Callable[[str], None]:
-    """Who decides about the host key: the record, the operator's --host-key, or the operator who compares a code."""
-    from probes.boards import fingerprint, short_code
-    from provisioning.join import same_key
-    from provisioning.transport import LinkError
+async def _hear() -> Mapping[str, Seen]:
+    from master.discovery.browsing import browse
 
-    if enrolled is not None:
-        return same_key(enrolled.host_key)
+    async with browse() as browser:
+        return {seen.said.name: seen for seen in await browser.settle(LISTEN_SECONDS)}
 
-    def accept(shown: str) -> None:
-        if asked.host_key:
-            if fingerprint(shown) != asked.host_key:
-                raise LinkError(
-                    f"{name} shows the host key {fingerprint(shown)}, not {asked.host_key}; this is another machine"
-                )
-            return
-        if not sys.stdin.isatty():
-            raise LinkError(
-                "it is not proven: give its host key with --host-key (on its console: ssh-keygen -lf "
-                "/etc/ssh/ssh_host_ed25519_key.pub), or run this in a terminal to compare a code"
-            )
-        click.echo(
-            f"{name} is not proven.  Its console shows a code by `agent code`; is it {short_code(shown)}?", err=True
-        )
-        if click.prompt("type the code from its console", err=True).strip().upper() != short_code(shown):
-            raise LinkError(
-                f"{name}: the codes differ, so this is not the machine whose console you see; nothing was sent to it"
-            )
 
-    return accept
+def _target(name: str, seen: Seen | None, enrolled: Mapping[str, Enrolled], asked: Asked) -> Target:
+    from provisioning.join import JoinError, Target
+    from provisioning.proving import acceptor
+
+    by_address = _is_address(name)
+    address = name if by_address else seen.addresses[0] if seen and seen.addresses else ""
+    if not address:
+        raise JoinError(f"{name}: not heard on this network; see `master discover`, or give its address")
+    port = asked.port or (seen.said.ssh_port if seen else 22)
+    ask = (lambda question: _ask(name, question)) if sys.stdin.isatty() else None
+    accept = acceptor(enrolled.get(name), asked.host_key, ask, datetime.now(UTC))
+    return Target("" if by_address else name, address, port, asked.login, accept)
+
+
+_TERMINAL = threading.Lock()
+
+
+def _ask(name: str, question: str) -> str:
+    """One question at a time, however many machines are joined."""
+    with _TERMINAL:
+        return str(click.prompt(f"{name}: {question}", err=True))
 
 
 def _is_address(text: str) -> bool:
-    import ipaddress
-
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -296,8 +218,4 @@ def _report(outcomes: list[Joined], as_json: bool) -> None:
         for line in row.planned:
             click.echo(f"{row.name}: would {line}")
         if not row.planned:
-            click.echo(
-                f"{row.name}: joined and Ready"
-                if row.changed
-                else f"{row.name}: is a node already and Ready: nothing to do"
-            )
+            click.echo(f"{row.name}: {'joined and Ready' if row.changed else NOTHING}")

@@ -1,23 +1,21 @@
-"""Joining machines: who they are, what they lack, the steps over SSH, their certificates, and the wait until they are Ready.
+"""Joining one machine: who it is, what it lacks, the steps over its link, its certificates, and the wait until it is Ready.
 
-A machine that was enrolled is met by its key: another key under its name ends the join before anything is sent.  What
-fails half way is undone, so that the machine is left as it was.
+What fails half way, or is interrupted, is undone: the machine is left as it was, and the cluster knows nothing of it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import platform
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import aiohttp
 
@@ -25,34 +23,25 @@ from kube import config as settings
 from kube.client import Client
 from kube.config import MasterConfig
 from kube.errors import ApiError
-from kube.kinds import known
 from kube.layout import Layout
 from kube.pki import cluster_id
-from master.discovery.browsing import Browser, Seen, browse
-from probes.boards import architecture, fingerprint
+from probes.boards import architecture
 from provisioning import steps
 from provisioning.certifying import NotSigned, certify
 from provisioning.debian import fetch
-from provisioning.enrolments import Enrolled, read, record
-from provisioning.images.keeping import ensure_archive, hand_own
-from provisioning.joining import ETC, Order, announce, finish, prepare, request_keys
+from provisioning.homes import Home
+from provisioning.joining import Certificates, Order, announce, finish, prepare, request_keys
 from provisioning.machines import Machine, gather, refusals
 from provisioning.programs import Programs, programs
-from provisioning.steps import Run, Step
-from provisioning.transport import CommandFailed, Link, LinkError, Login, SshLink
-from provisioning.virtual.records import Enrolment
+from provisioning.proving import Accept
+from provisioning.readiness import NODE, NotReady, await_ready, find_node, is_ready, node_at
+from provisioning.steps import Begun, Run, Step
+from provisioning.transport import CommandFailed, Link, LinkError, Login, SshLink, last_words
 
-NODE = known("v1", "Node")
-READY_SECONDS = 60.0
-HEARD_SECONDS = 30.0
-AT_ONCE = 8  # machines joined at the same time
-
+T = TypeVar("T")
 Tell = Callable[[str, str], None]
 """Told (name of the machine, what happens)."""
-
-
-class NotReady(Exception):
-    """The agent was started and the node is not Ready; the text says what it reports."""
+FAILURES = (LinkError, CommandFailed, NotSigned, NotReady, ApiError, aiohttp.ClientError, TimeoutError)
 
 
 class JoinError(Exception):
@@ -61,22 +50,23 @@ class JoinError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A machine to join; `accept` gets its host key line and raises LinkError unless it is the right one."""
+    """A machine to join; the name is empty where only its address is known."""
 
     name: str
     address: str
     port: int
     login: Login
-    accept: Callable[[str], None]
+    accept: Accept
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the operator asks of the new node."""
+    """What the operator asks of the new node; `address` is what others reach it by, found by itself when empty."""
 
     labels: dict[str, str] = field(default_factory=dict)
     taints: tuple[str, ...] = ()
     dry_run: bool = False
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,28 +92,36 @@ class Cluster:
     @staticmethod
     async def of(layout: Layout, client: Client) -> Cluster:
         made = await asyncio.to_thread(programs, layout.state / "programs")
-        await asyncio.to_thread(ensure_archive, layout)
         config = settings.read_master(layout.config / "master.toml")
         return Cluster(layout, config, client, cluster_id(layout), (layout.pki / "ca.crt").read_bytes(), made)
 
 
 async def join_machine(cluster: Cluster, target: Target, wishes: Wishes, tell: Tell) -> Joined:
-    """Joins one machine.  JoinError, and the machine is as it was."""
-    if target.name and await is_ready(cluster.client, target.name):
-        return Joined(target.name, changed=False)
+    """Joins one machine over SSH.  JoinError, and the machine is as it was."""
+    known = target.name or await node_at(cluster.client, target.address)
+    if known and await is_ready(cluster.client, known):
+        return Joined(known, changed=False)
     try:
         link = await asyncio.to_thread(SshLink, target.address, target.port, target.login, target.accept)
     except LinkError as error:
         raise JoinError(f"{target.name or target.address}: {error}") from error
     try:
-        return await join_over(cluster, link, target.name, wishes, tell)
+        joined = await join_over(cluster, link, target.name, wishes, tell)
+        if joined.changed and not wishes.dry_run:
+            await asyncio.to_thread(drop_key, link, cluster.layout)
+        return joined
+    except LinkError as error:
+        raise JoinError(f"{target.name or target.address}: {error}") from error
     finally:
         link.close()
 
 
-async def join_over(cluster: Cluster, link: Link, name: str, wishes: Wishes, tell: Tell, address: str = "") -> Joined:
-    """Joins the machine behind an open link; `address` is what others reach it by, found by itself when empty."""
-    machine = await asyncio.to_thread(gather, link)
+async def join_over(
+    cluster: Cluster, link: Link, name: str, wishes: Wishes, tell: Tell, home: Home | None = None
+) -> Joined:
+    """Joins the machine behind an open link."""
+    home = home or Home()
+    machine = await asyncio.to_thread(gather, link, home)
     name = name or machine.hostname
     if machine.cluster == cluster.id and await is_ready(cluster.client, name):
         return Joined(name, changed=False)
@@ -136,83 +134,140 @@ async def join_over(cluster: Cluster, link: Link, name: str, wishes: Wishes, tel
     )
     if said:
         raise JoinError(f"{name}: {'; and '.join(said)}")
-    order = order_for(cluster, link, name, wishes, address)
+    order = order_for(cluster, link, name, wishes, home)
     if wishes.dry_run:
         return Joined(name, changed=True, planned=tuple(planned(machine, order)))
-    await _carry_out(cluster, link, machine, order, lambda title: tell(name, title))
+    await Joining(cluster, link, machine, order, lambda title: tell(name, title)).run()
     return Joined(name, changed=True)
 
 
-def order_for(cluster: Cluster, link: Link, name: str, wishes: Wishes, address: str) -> Order:
+def order_for(cluster: Cluster, link: Link, name: str, wishes: Wishes, home: Home) -> Order:
     port = cluster.config.api.port
     hosts = dict.fromkeys(filter(None, (link.own_address, *cluster.config.api.advertise)))
     return Order(
         name=name,
-        servers=tuple(f"https://{host}:{port}" for host in hosts),
+        servers=tuple(f"https://{host}:{port}" for host in hosts or ("127.0.0.1",)),
         authority=cluster.authority,
         cluster_id=cluster.id,
         cluster=cluster.config.cluster,
         version=cluster.programs.version,
         archive=cluster.programs.archive,
-        address=address,
+        address=wishes.address,
         labels=wishes.labels,
         taints=wishes.taints,
+        home=home,
     )
 
 
 def planned(machine: Machine, order: Order) -> list[str]:
-    """A dry run's lines, up to the keys; what follows them is named."""
-    lines = [f"{step.title}: {action}" for step in prepare(machine, order) for action in step.actions]
-    request = " ".join(request_keys(order, ("ADDRESS",)))
-    return [*lines, f"keys: {request}", "settings and certificates, DNS, agent, announcer"]
+    """A dry run's lines; what is signed on the way is not known yet, so its files are empty."""
+    unsigned = Certificates(b"", b"")
+    later = (request_keys(order, ("ADDRESS",)), *finish(machine, order, unsigned), *announce(machine, order))
+    return [f"{step.title}: {action}" for step in (*prepare(machine, order), *later) for action in step.actions]
 
 
-async def _carry_out(cluster: Cluster, link: Link, machine: Machine, order: Order, told: Callable[[str], None]) -> None:
-    done: list[Step] = []
-    try:
+@dataclass
+class Joining:
+    """One machine's way into the cluster; `done` is what would have to be undone."""
+
+    cluster: Cluster
+    link: Link
+    machine: Machine
+    order: Order
+    told: Callable[[str], None]
+    done: list[Begun] = field(default_factory=list)
+
+    async def run(self) -> None:
+        client, name = self.cluster.client, self.order.name
+        was_known = await find_node(client, name) is not None
+        try:
+            await self._carry_out()
+            self.told("waiting until it is Ready")
+            await await_ready(client, name)
+        except FAILURES as error:
+            said = self._explain(error)
+            trouble = await self._take_back(forget=not was_known)
+            left = f"; and this could not be undone: {'; '.join(trouble)}" if trouble else "; the machine is as it was"
+            raise JoinError(f"{name}: {said}{left}") from error
+        except asyncio.CancelledError:
+            self.told("interrupted: undoing what was begun")
+            for row in await asyncio.shield(self._take_back(forget=not was_known)):
+                self.told(f"could not be undone: {row}")
+            raise
+        try:
+            await self._run_steps(announce(self.machine, self.order))
+        except (LinkError, CommandFailed) as error:
+            raise JoinError(f"{name}: is a node and Ready, but does not announce itself: {error}") from error
+
+    async def _carry_out(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            packages = await asyncio.to_thread(fetch, link, machine, Path(folder))
-            await run_steps(link, prepare(machine, order, packages), done, told)
-        told("keys and certificates")
-        done.append(Step("keys", (), (Run(("rm", "-f", str(ETC / "node.key"), str(ETC / "serving.key"))),)))
-        addresses = (node_address(link, order),)
-        answer = await asyncio.to_thread(link.run, request_keys(order, addresses))
-        certificates = await certify(cluster.client, order.name, json.loads(answer.output))
-        await run_steps(link, finish(machine, order, certificates), done, told)
-        told("waiting until it is Ready")
-        await await_ready(cluster.client, order.name)
-    except (LinkError, CommandFailed, NotSigned, NotReady, ApiError, aiohttp.ClientError, TimeoutError) as error:
-        trouble = await asyncio.to_thread(steps.undo, link, done)
-        left = f"; and this could not be undone: {'; '.join(trouble)}" if trouble else "; the machine is as it was"
-        raise JoinError(f"{order.name}: {error or type(error).__name__}{left}") from error
-    except asyncio.CancelledError:
-        await asyncio.shield(asyncio.to_thread(steps.undo, link, done))
-        raise
-    await run_steps(link, announce(machine), [], told)
-    await asyncio.to_thread(drop_key, link, cluster.layout)
-    told("images")
-    if problem := await hand_own(cluster.layout, cluster.client, order.name):
-        raise JoinError(f"{order.name}: is a node and Ready, but got no images: {problem}; try: master image load")
+            packages = await finished(lambda: fetch(self.link, self.machine, Path(folder)))
+            await self._run_steps(prepare(self.machine, self.order, packages))
+        requests = await self._request()
+        certificates = await certify(self.cluster.client, self.order.name, requests)
+        await self._run_steps(finish(self.machine, self.order, certificates))
+
+    async def _request(self) -> dict[str, str]:
+        address = self.order.address or await finished(lambda: route_source(self.link, self.order.servers[0]))
+        step = request_keys(self.order, (address,))
+        self.told(step.title)
+        self.done.append(await finished(lambda: steps.look(self.link, step)))
+        answer = await finished(lambda: self.link.run(command_of(step)))
+        requests: dict[str, str] = json.loads(answer.output)
+        return requests
+
+    async def _run_steps(self, work: Iterable[Step]) -> None:
+        """In a thread; when this is cancelled the action under way is finished first, so that nothing runs beside undoing."""
+        halt = threading.Event()
+        await finished(lambda: steps.run(self.link, work, self.done, self.told, halt), halt)
+
+    def _explain(self, error: Exception) -> str:
+        """The error, with the agent's last words where it did not get Ready."""
+        if not isinstance(error, NotReady) or self.machine.systemd:
+            return str(error) or type(error).__name__
+        log = self.order.home.log(self.order.home.agent_service)
+        try:
+            said = self.link.run(("tail", "-n", "2", str(log)), check=False).output
+        except LinkError:
+            return str(error)
+        return f"{error}; its log ends with: {last_words(said)}"
+
+    async def _take_back(self, *, forget: bool) -> list[str]:
+        """Undoes the steps, and the Node where there was none before."""
+        trouble = await asyncio.to_thread(steps.undo, self.link, self.done)
+        if forget and self.done:
+            try:
+                await self.cluster.client.delete(NODE, "", self.order.name)
+            except ApiError as error:
+                if error.status != 404:
+                    trouble.append(f"node {self.order.name} is still known to the API: {error}")
+            except (aiohttp.ClientError, TimeoutError):
+                trouble.append(f"the API does not answer: if it knows a node {self.order.name}, delete that")
+        return trouble
 
 
-async def run_steps(link: Link, work: Iterable[Step], done: list[Step], told: Callable[[str], None]) -> None:
-    """In a thread; when this is cancelled the action under way is finished first, so that nothing runs beside the undoing."""
-    halt = threading.Event()
-    running = asyncio.ensure_future(asyncio.to_thread(steps.run, link, work, done, told, halt))
+def command_of(step: Step) -> tuple[str, ...]:
+    (action,) = step.actions
+    assert isinstance(action, Run)
+    return action.argv
+
+
+async def finished(work: Callable[[], T], halt: threading.Event | None = None) -> T:
+    """Runs `work` in a thread; when this is cancelled, `halt` is set and the thread is waited for."""
+    running = asyncio.ensure_future(asyncio.to_thread(work))
     try:
-        await asyncio.shield(running)
+        return await asyncio.shield(running)
     except asyncio.CancelledError:
-        halt.set()
-        with contextlib.suppress(steps.Halted, LinkError, CommandFailed):
-            await running
+        if halt is not None:
+            halt.set()
+        await asyncio.wait([running])
+        running.exception()
         raise
 
 
-def node_address(link: Link, order: Order) -> str:
+def route_source(link: Link, server: str) -> str:
     """What the node is reached by: asked of its own routing towards the master."""
-    if order.address:
-        return order.address
-    host = order.servers[0].removeprefix("https://").rpartition(":")[0]
+    host = server.removeprefix("https://").rpartition(":")[0]
     code = (
         "import socket, sys; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
         "s.connect((sys.argv[1], 9)); print(s.getsockname()[0])"
@@ -234,127 +289,3 @@ def drop_key(link: Link, layout: Layout) -> None:
     public = layout.state / "ssh/id_ed25519.pub"
     if public.exists():
         link.run(("sh", "-c", DROP_KEY, "sh", public.read_text().split()[1]))
-
-
-async def is_ready(client: Client, name: str) -> bool:
-    try:
-        node = await client.get(NODE, "", name)
-    except ApiError as error:
-        if error.status != 404:
-            raise
-        return False
-    return ready(node)
-
-
-def ready(node: dict[str, Any]) -> bool:
-    conditions = (node.get("status") or {}).get("conditions") or ()
-    return any(row["type"] == "Ready" and row["status"] == "True" for row in conditions)
-
-
-async def await_ready(client: Client, name: str) -> None:
-    """NotReady says why, when the time is over."""
-    deadline = time.monotonic() + READY_SECONDS
-    while not await is_ready(client, name):
-        if time.monotonic() > deadline:
-            why = await _reason(client, name)
-            raise NotReady(f"it did not get Ready within {READY_SECONDS:.0f} s: {why}")
-        await asyncio.sleep(0.1)
-
-
-async def _reason(client: Client, name: str) -> str:
-    try:
-        node = await client.get(NODE, "", name)
-    except ApiError:
-        return "its agent never registered; see /var/log/wherry/wherry-agent.log on it"
-    rows = (node.get("status") or {}).get("conditions") or ()
-    return next((row.get("message", "") for row in rows if row["type"] == "Ready"), "its agent reports nothing")
-
-
-# Proven machines
-
-
-def master_login(layout: Layout) -> Login:
-    """The master's own key, which flashed boards and virtual nodes let in until they have joined."""
-    return Login("root", (layout.state / "ssh/id_ed25519",))
-
-
-def same_key(expected: str) -> Callable[[str], None]:
-    """Accepts the recorded key and nothing else."""
-
-    def accept(shown: str) -> None:
-        if shown.split()[:2] != expected.split()[:2]:
-            raise LinkError(
-                "it shows another host key than the one recorded for it; either someone else answers in its place, "
-                "or it was set up anew: enrol it again before joining"
-            )
-
-    return accept
-
-
-def proven(seen: Seen, enrolled: Enrolled | None) -> bool:
-    """Whether the board announces the key that was recorded for its name; the handshake has to prove it yet."""
-    return enrolled is not None and seen.said.key == fingerprint(enrolled.host_key)
-
-
-async def join_all_proven(
-    layout: Layout,
-    client: Client,
-    enrolments: Sequence[Enrolment],
-    wishes: Wishes | None = None,
-    tell: Tell | None = None,
-) -> list[str]:
-    """Record the enrolments, hear their machines announce themselves, join those that are no nodes yet.
-
-    Returns the names newly joined.  JoinError names the first that failed; the others are finished before it is raised.
-    """
-    await record(client, enrolments)
-    names = {row.name for row in enrolments}
-    missing = {name for name in names if not await is_ready(client, name)}
-    if not missing:
-        return []
-    known_keys = await read(client)
-    cluster = await Cluster.of(layout, client)
-    heard = await hear(missing, cluster.config.api.advertise)
-    silent = sorted(missing - set(heard))
-    if silent:
-        raise JoinError(
-            f"{', '.join(silent)}: not heard by mDNS within {HEARD_SECONDS:.0f} s; is multicast blocked on the bridge?"
-        )
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def one(name: str) -> Joined:
-        seen = heard[name]
-        if seen.said.cluster == cluster.id:  # a node of ours that is coming back
-            await await_ready(client, name)
-            return Joined(name, changed=False)
-        accept = same_key(known_keys[name].host_key)
-        target = Target(name, seen.addresses[0], seen.said.ssh_port, master_login(layout), accept)
-        async with gate:
-            return await join_machine(cluster, target, wishes or Wishes(), tell or _silent)
-
-    outcomes = await asyncio.gather(*(one(name) for name in sorted(missing)), return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
-    return [outcome.name for outcome in outcomes if isinstance(outcome, Joined) and outcome.changed]
-
-
-def _silent(_name: str, _title: str) -> None:
-    return
-
-
-async def hear(names: set[str], at: Sequence[str], seconds: float = HEARD_SECONDS) -> dict[str, Seen]:
-    """The boards of these names that announce themselves, as soon as all are heard.
-
-    `at` are the master's own addresses to listen at: where several clusters share a machine, each has its own link.
-    """
-    async with browse(list(at)) as browser:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while names - set(_by_name(browser)):
-                    await browser.changes.get()
-        return {name: seen for name, seen in _by_name(browser).items() if name in names}
-
-
-def _by_name(browser: Browser) -> dict[str, Seen]:
-    return {seen.said.name: seen for seen in browser.boards.values() if seen.addresses}

@@ -7,51 +7,64 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from probes.boards import architecture
+from provisioning.homes import ROOT, Home
 from provisioning.packages import NODE, QUERY, missing
 from provisioning.transport import Link
 
 MARK = "=== "
 MIB = 1 << 20
-LEAST_DISK = 600 * MIB
+LEAST_DISK = {"opt": 150 * MIB, "state": 450 * MIB, "etc": MIB}  # what a node writes where
 LEAST_MEMORY = 200 * MIB
 LEAST_PYTHON = (3, 11)
 MOST_CLOCK_SECONDS = 3600  # certificates are backdated by more than this
 SUPPORTED = ("amd64", "arm64")
+MODULES = ("overlay", "br_netfilter")
+SWITCHES = {"net.ipv4.ip_forward": "1", "net.bridge.bridge-nf-call-iptables": "1"}
 
-# section -> shell words; sections that fail are empty.
+FREE = """\
+for p in {opt} {state} {etc}; do
+  while [ -n "$p" ] && [ ! -e "$p" ]; do p="${p%/*}"; done
+  df -Pk "${p:-/}" | tail -n 1
+done"""
+
+# section -> shell words; sections that fail are empty.  {opt}, {state}, {etc} are wherry's folders there.
 SECTIONS = {
     "machine": "uname -m",
     "os": "cat /etc/os-release",
     "hostname": "cat /etc/hostname || hostname",
     "python": "/usr/bin/python3 -c 'import sys; print(\"%d.%d\" % sys.version_info[:2])'",
-    "disk": "df -Pk / | tail -n 1",
+    "disks": FREE,
     "memory": "grep MemTotal /proc/meminfo",
     "time": "date +%s",
     "user": "id -u",
     "systemd": "test -d /run/systemd/system && echo yes",
-    "supervisor": "test -x /usr/local/bin/wherry-supervise && echo yes",
+    "supervisor": "test -S {run}/supervise.sock && echo yes",
     "packages": f"{shlex.join(QUERY)} {' '.join(NODE)}",
-    "version": "cat /opt/wherry/current/VERSION",
-    "cluster": "cat /var/lib/wherry/cluster-id",
+    "version": "cat {opt}/current/VERSION",
+    "cluster": "cat {state}/cluster-id",
     "oom": "echo -1 > /proc/self/oom_score_adj && echo yes",
     "apparmor": "test -d /sys/kernel/security/apparmor && echo yes",
     "ports": "ss -Hltn 'sport = :10250'",
-    "agent": "cat /etc/wherry/agent.toml",
+    "agent": "cat {etc}/agent.toml",
+    "modules": "cd /sys/module && ls -d " + " ".join(MODULES),
+    "switches": 'cd /proc/sys && grep -H "" ' + " ".join(name.replace(".", "/") for name in SWITCHES),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """`clock` is the machine's time in seconds since the epoch, `disk` and `memory` bytes (`disk` what is free on /)."""
+    """`clock` is the machine's time in seconds since the epoch, `memory` bytes; `disks` are (mount point, bytes free) for
+    each folder of LEAST_DISK."""
 
     hostname: str
     architecture: str
     os: str
     python: tuple[int, int]
-    disk: int
+    disks: tuple[tuple[str, int], ...]
     memory: int
     clock: float
     root: bool
@@ -65,17 +78,27 @@ class Machine:
     codename: str = ""
     lowers_oom: bool = True
     apparmor: bool = False
+    modules: frozenset[str] = frozenset(MODULES)
+    switches: Mapping[str, str] = field(default_factory=lambda: dict(SWITCHES))
 
 
-def script() -> str:
+def script(home: Home) -> str:
     """The one command that gathers everything."""
-    return (
-        "\n".join(f"echo '{MARK}{name}'; {{ {words}; }} 2>/dev/null" for name, words in SECTIONS.items()) + "\ntrue\n"
-    )
+    places = {name: shlex.quote(str(getattr(home, name))) for name in ("etc", "opt", "state", "run")}
+    parts = (f"echo '{MARK}{name}'; {{ {fill(words, places)}; }} 2>/dev/null" for name, words in SECTIONS.items())
+    return "\n".join(parts) + "\ntrue\n"
 
 
-def gather(link: Link) -> Machine:
-    return parse(link.run(("sh", "-c", script()), seconds=60).output)
+def fill(words: str, places: Mapping[str, str]) -> str:
+    """The words with wherry's folders in place."""
+    return re.sub(r"\{(etc|opt|state|run)\}", lambda match: places[match[1]], words)
+
+
+def gather(link: Link, home: Home | None = None) -> Machine:
+    """systemd counts only where the whole machine is the node's: what lies under another root leaves nothing in /etc."""
+    home = home or Home()
+    machine = parse(link.run(("sh", "-c", script(home)), seconds=60).output)
+    return machine if home.root == ROOT else replace(machine, systemd=False)
 
 
 def parse(text: str) -> Machine:
@@ -85,7 +108,6 @@ def parse(text: str) -> Machine:
         name, _, body = part.partition("\n")
         found[name.strip()] = body.strip()
     os = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', found["os"], re.MULTILINE))
-    disk = found["disk"].split()
     memory = re.search(r"(\d+) kB", found["memory"])
     python = re.fullmatch(r"(\d+)\.(\d+)", found["python"])
     joined = re.search(r'^name = "([^"]*)"', found["agent"], re.MULTILINE)
@@ -95,7 +117,7 @@ def parse(text: str) -> Machine:
         os=os.get("PRETTY_NAME", "unknown"),
         codename=os.get("VERSION_CODENAME", ""),
         python=(int(python[1]), int(python[2])) if python else (0, 0),
-        disk=int(disk[3]) * 1024 if len(disk) > 3 and disk[3].isdigit() else 0,
+        disks=disk_rows(found["disks"]),
         memory=int(memory[1]) * 1024 if memory else 0,
         clock=float(found["time"] or 0),
         root=found["user"] == "0",
@@ -108,7 +130,32 @@ def parse(text: str) -> Machine:
         lowers_oom=found["oom"] == "yes",
         apparmor=found["apparmor"] == "yes",
         joined_as=joined[1] if joined else "",
+        modules=frozenset(found["modules"].split()),
+        switches=dict(switch_row(line) for line in found["switches"].splitlines()),
     )
+
+
+def disk_rows(text: str) -> tuple[tuple[str, int], ...]:
+    """Mount points and free bytes, of `df -Pk`'s lines; nothing is free where they cannot be read."""
+    rows = [line.split(maxsplit=5) for line in text.splitlines()]
+    found = tuple((row[5], int(row[3]) * 1024) for row in rows if len(row) == 6 and row[3].isdigit())
+    return found if len(found) == len(LEAST_DISK) else (("/", 0),) * len(LEAST_DISK)
+
+
+def switch_row(line: str) -> tuple[str, str]:
+    """A line of grep's, such as `net/ipv4/ip_forward:1`."""
+    path, _, value = line.partition(":")
+    return path.replace("/", "."), value
+
+
+def short_disks(machine: Machine) -> Iterator[str]:
+    """A sentence for each file system that has too little for all that would lie on it."""
+    needed: dict[str, int] = {}
+    for (mount, _), least in zip(machine.disks, LEAST_DISK.values(), strict=True):
+        needed[mount] = needed.get(mount, 0) + least
+    for mount, free in dict(machine.disks).items():
+        if free < needed[mount]:
+            yield f"its disk has {free // MIB} MiB free at {mount} and {needed[mount] // MIB} are needed; free some space"
 
 
 def refusals(
@@ -128,8 +175,7 @@ def refusals(
         found.append(f"it has Python {_version(machine.python)}; 3.11 or newer is needed (Debian 12 has it)")
     elif machine.python != python:
         found.append(f"it has Python {_version(machine.python)}, and this master's programs are for {_version(python)}")
-    if machine.disk < LEAST_DISK:
-        found.append(f"its disk has {machine.disk // MIB} MiB free and {LEAST_DISK // MIB} are needed; free some space")
+    found += short_disks(machine)
     if machine.memory < LEAST_MEMORY:
         found.append(f"it has {machine.memory // MIB} MiB of memory and {LEAST_MEMORY // MIB} are needed")
     if abs(machine.clock - now) > MOST_CLOCK_SECONDS:

@@ -13,6 +13,7 @@ from provisioning.supervising.services import Service, render_service
 Command = tuple[str, ...]
 SYSTEMD_RUNS: Command = ("test", "-d", "/run/systemd/system")
 SUPERVISE = "/usr/local/bin/wherry-supervise"
+ETC = PurePosixPath("/etc/wherry")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +42,15 @@ def under_systemd(service: Service, description: str = "") -> Installation:
     )
 
 
-def under_supervisor(service: Service) -> Installation:
-    """The service as a file of `wherry-supervise`."""
+def under_supervisor(service: Service, etc: PurePosixPath = ETC, supervise: Command = (SUPERVISE,)) -> Installation:
+    """The service as a file of the supervisor that `supervise` speaks to."""
     return Installation(
-        path=PurePosixPath("/etc/wherry/services") / f"{service.name}.toml",
+        path=etc / "services" / f"{service.name}.toml",
         content=render_service(service),
-        begin=((SUPERVISE, "start", service.name),),
-        again=((SUPERVISE, "restart", service.name),),
-        end=((SUPERVISE, "remove", service.name),),
-        state=(SUPERVISE, "is-active", service.name),
+        begin=((*supervise, "start", service.name),),
+        again=((*supervise, "restart", service.name),),
+        end=((*supervise, "remove", service.name),),
+        state=(*supervise, "is-active", service.name),
     )
 
 

@@ -7,14 +7,15 @@ containerd 1.6 and plugins 1.1 speak).
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 FILE_NAME = "10-wherry.conflist"
 BRIDGE = "cni0"
 
 
-def configuration(pod_cidr: str, *, bridge: str = BRIDGE, mtu: int = 0) -> str:
-    """The text of the conflist; `mtu` 0 leaves the kernel's default.
+def configuration(pod_cidr: str, *, bridge: str = BRIDGE, mtu: int = 0, leases: Path = Path("/run/wherry/cni")) -> str:
+    """The text of the conflist; `mtu` 0 leaves the kernel's default, `leases` is where pods' addresses are kept.
 
     No ipMasq: the proxy's and the network's own rules masquerade what leaves the cluster and nothing else.
     """
@@ -28,7 +29,7 @@ def configuration(pod_cidr: str, *, bridge: str = BRIDGE, mtu: int = 0) -> str:
             "type": "host-local",
             "ranges": [[{"subnet": pod_cidr}]],
             "routes": [{"dst": "0.0.0.0/0"}],
-            "dataDir": "/run/wherry/cni",
+            "dataDir": str(leases),
         },
     }
     if mtu:

@@ -35,6 +35,7 @@ class Network:
     node_name: str
     nodes: Callable[[], Iterable[dict[str, Any]]]
     cni_directory: Path = Path("/etc/cni/net.d")
+    leases: Path = Path("/run/wherry/cni")
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     problem: str = "the node has no pod range yet"
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -65,7 +66,7 @@ class Network:
         cidr = own.get("spec", {}).get("podCIDR", "") if own else ""
         if not cidr:
             return
-        write_if_changed(self.cni_directory / FILE_NAME, configuration(cidr))
+        write_if_changed(self.cni_directory / FILE_NAME, configuration(cidr, leases=self.leases))
         have = parse_routes(await _ip("-j", "-4", "route", "show", "proto", str(PROTOCOL)))
         lines = plan(peers(nodes, self.node_name), have)
         if lines:

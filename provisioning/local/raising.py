@@ -17,9 +17,10 @@ from kube.client import Client
 from kube.config import MasterConfig
 from kube.kinds import kind_of
 from kube.layout import Layout
+from provisioning.hearing import join_all_proven
 from provisioning.images.keeping import archive_path
 from provisioning.images.loading import load_archive
-from provisioning.join import Cluster, Wishes, join_all_proven, join_over
+from provisioning.join import Cluster, Wishes, join_over
 from provisioning.local import preflight, sample
 from provisioning.local.contract import Outcome, Wanted
 from provisioning.local.parts import (

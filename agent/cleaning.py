@@ -1,0 +1,126 @@
+"""`agent clean`: takes out of this machine what an agent put into its kernel: pods, rules, routes, the bridge, mounts, cgroups.
+
+For a machine that leaves its cluster.  The agent must have ended; containerd is started for the while where it has.
+Settings, certificates and images stay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from agent.network.cni import BRIDGE, FILE_NAME
+from agent.network.routes import PROTOCOL
+from agent.pods import cgroups
+from agent.pods.volumes import kernel
+from agent.pods.volumes.mounting import mounts_below
+from agent.proxy.kernel import Backend, Iptables, KernelError
+from agent.proxy.restoring import removal
+from agent.runtime.client import Containerd
+from agent.runtime.contract import RuntimeFailure
+from kube.config import AgentConfig
+from kube.layout import Layout
+
+log = logging.getLogger(__name__)
+
+RUNTIME_SECONDS = 20.0
+_IP = "/usr/sbin/ip"
+_CONTAINERD = "/usr/bin/containerd"
+
+
+async def clean(layout: Layout, config: AgentConfig) -> None:
+    """RuntimeFailure or KernelError when something cannot be taken away; all that can is."""
+    async with _runtime(layout, config) as runtime:
+        if runtime is not None:
+            await remove_pods(runtime)
+    for backend in Backend:
+        await remove_rules(Iptables(backend))
+    for words in (
+        ("route", "flush", "proto", str(PROTOCOL)),
+        ("link", "delete", BRIDGE),
+        ("address", "delete", f"{config.cluster.dns}/32", "dev", "lo"),
+    ):
+        await _ip(*words)
+    remove_files(layout)
+    cgroups.remove(f"{config.runtime.cgroup.rstrip('/')}/kubepods")
+
+
+async def remove_pods(runtime: Containerd) -> None:
+    """Every sandbox with its containers, at once: their grace is over."""
+    sandboxes = await runtime.list_sandboxes()
+    for container in await runtime.list_containers():
+        await runtime.stop_container(container.id, 0)
+    for sandbox in sandboxes:
+        await runtime.stop_sandbox(sandbox.id)
+        await runtime.remove_sandbox(sandbox.id)
+    log.info("pods removed=%d", len(sandboxes))
+
+
+@asynccontextmanager
+async def _runtime(layout: Layout, config: AgentConfig) -> AsyncIterator[Containerd | None]:
+    """The runtime; one started for the while where it has ended, None where it never ran."""
+    settings = layout.config / "containerd.toml"
+    async with Containerd(config.runtime.endpoint) as runtime:
+        try:
+            await runtime.version()
+            yield runtime
+            return
+        except RuntimeFailure as error:
+            if not error.unreachable:
+                raise
+        if not settings.exists():
+            yield None
+            return
+        child = await asyncio.create_subprocess_exec(
+            _CONTAINERD, "--config", str(settings), stderr=asyncio.subprocess.DEVNULL, start_new_session=True
+        )
+        try:
+            await runtime.wait_ready(RUNTIME_SECONDS)
+            yield runtime
+        finally:
+            child.terminate()
+            await child.wait()
+
+
+async def remove_rules(tables: Iptables) -> None:
+    """Our chains, and the empty ones that the port mapping plugin leaves."""
+    try:
+        text = await tables.save()
+    except (KernelError, FileNotFoundError):
+        return  # this backend is not on this machine
+    wanted = removal(text) + plugin_removal(text)
+    if wanted:
+        await tables.restore(wanted)
+
+
+def plugin_removal(text: str) -> str:
+    """The text that removes the port mapping plugin's own chains, once no pod has a port any more."""
+    nat = text.partition("*nat")[2]
+    names = re.findall(r"^:(CNI-HOSTPORT-\S+)", nat, re.MULTILINE)
+    if not names or "-j CNI-DN-" in nat:
+        return ""
+    jumps = [line for line in nat.splitlines() if line.startswith("-A ") and "-j CNI-HOSTPORT-" in line]
+    outside = [f"-D {line[3:]}" for line in jumps if not line.startswith("-A CNI-")]
+    emptied = [f"-F {name}" for name in names]
+    return "\n".join(["*nat", *outside, *emptied, *(f"-X {name}" for name in names), "COMMIT", ""])
+
+
+def remove_files(layout: Layout) -> None:
+    """Pods' folders with what is mounted there, and the network's files."""
+    pods = layout.state / "pods"
+    for mounted in (*mounts_below(pods), *mounts_below(layout.run / "containerd")):
+        kernel.unmount(mounted)
+    for folder in (pods, layout.run / "cni", layout.root / "var/log/pods"):
+        shutil.rmtree(folder, ignore_errors=True)
+    for path in (layout.root / "etc/cni/net.d" / FILE_NAME, layout.run / "services.json"):
+        path.unlink(missing_ok=True)
+
+
+async def _ip(*words: str) -> None:
+    """What is gone already is no failure."""
+    child = await asyncio.create_subprocess_exec(_IP, *words, stderr=asyncio.subprocess.DEVNULL)
+    await child.wait()
