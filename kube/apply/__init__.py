@@ -158,7 +158,10 @@ def _settle(managers: Managers, mine: Manager, gained: Node, force: bool) -> Non
     }
     if conflicts and not force:
         raise _conflict(
-            {manager.described(managers.times.get(manager, "")): sets.paths(fields) for manager, fields in conflicts.items()}
+            {
+                manager.described(managers.times.get(manager, "")): sets.paths(fields)
+                for manager, fields in conflicts.items()
+            }
         )
     managers.take_from_others(gained, mine)
 
