@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 
 from master.scheduler import filters
-from master.scheduler.nodes import Node, NodeInfo
+from master.scheduler.nodes import NO_LOAD, Load, Node, NodeInfo
 from master.scheduler.pods import Key, Pod, Shape
 from master.scheduler.topology import NO_LABELS, Labels, PodTerm, Spread, Tally
 
@@ -28,6 +28,7 @@ class Cluster:
         self.version = 0
         self.facts_version = 0
         """Moves when a node's own facts do (not its pods, not its load)."""
+        self._loads: dict[str, Load] = {}
         self._domains: dict[tuple[Shape, Spread], frozenset[str]] = {}
         self._changes: OrderedDict[str, int] = OrderedDict()
         self._placed: dict[Key, Pod] = {}
@@ -38,6 +39,7 @@ class Cluster:
 
     def set_node(self, node: Node) -> bool:
         """Take a node's facts; true when something changed that may let a waiting pod in."""
+        node = node.under(self._loads.get(node.name, NO_LOAD))
         before = self.nodes.get(node.name)
         if before is None:
             info = NodeInfo(node)
@@ -50,11 +52,18 @@ class Cluster:
             self._recount(node.name, node.labels, 1)
         elif before is None:
             self._recount(node.name, node.labels, 1)
-        changed = before is None or before.node.under(node.load) != node
+        changed = before is None or before.node != node
         if changed:
             self._facts_changed()
         self._put(node.name, info)
         return changed
+
+    def set_load(self, name: str, load: Load) -> None:
+        """What the node's last heartbeat said of its load; NO_LOAD when it beats no more."""
+        self._loads[name] = load
+        info = self.nodes.get(name)
+        if info is not None and info.node.load != load:
+            self._put(name, info.on_node(info.node.under(load)))
 
     def remove_node(self, name: str) -> None:
         info = self.nodes.pop(name, None)

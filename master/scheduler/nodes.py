@@ -103,8 +103,13 @@ def read_node(obj: Mapping[str, Any]) -> Node:
         labels=dict(meta.get("labels") or {}),
         taints=read_taints(spec.get("taints")),
         unschedulable=bool(spec.get("unschedulable")),
-        load=read_load((meta.get("annotations") or {}).get(LOAD_ANNOTATION)),
     )
+
+
+def read_heartbeat(lease: Mapping[str, Any]) -> tuple[str, Load]:
+    """A node's name and the load that its Lease carries."""
+    meta = lease["metadata"]
+    return meta["name"], read_load((meta.get("annotations") or {}).get(LOAD_ANNOTATION))
 
 
 def read_load(text: str | None) -> Load:

@@ -23,7 +23,7 @@ from kube.informers import LINK_FAILURES, Informer
 from kube.kinds import Kind
 from kube.layout import Layout
 from master.scheduler.cluster import Cluster
-from master.scheduler.nodes import Node, read_node
+from master.scheduler.nodes import NO_LOAD, Load, Node, read_heartbeat, read_node
 from master.scheduler.pods import Key, Pod, read_pod
 from master.scheduler.queue import Queue
 from master.scheduler.scheduling import Cure, Placement, Scheduler, Unschedulable
@@ -43,6 +43,7 @@ def _kind(name: str) -> Kind:
 
 
 POD, NODE, NAMESPACE, CLAIM = _kind("Pod"), _kind("Node"), _kind("Namespace"), _kind("PersistentVolumeClaim")
+LEASE = kinds.known("coordination.k8s.io/v1", "Lease")
 
 
 async def run(
@@ -70,6 +71,7 @@ class Loop:
             _following(client, NODE, read_node, self._node_changed),
             _following(client, NAMESPACE, _labels, self._namespace_changed),
             _following(client, CLAIM, _claim, self._claim_changed),
+            _following(client, LEASE, read_heartbeat, self._heartbeat, "kube-node-lease"),
         ]
 
     async def run(self) -> None:
@@ -181,6 +183,13 @@ class Loop:
         elif old is not None:
             self._cluster.remove_node(old.name)
 
+    def _heartbeat(self, _event: str, old: tuple[str, Load] | None, new: tuple[str, Load] | None) -> None:
+        """Only a load that changed is told: the projection leaves the time out."""
+        if new is not None:
+            self._cluster.set_load(*new)
+        elif old is not None:
+            self._cluster.set_load(old[0], NO_LOAD)
+
     def _namespace_changed(self, _event: str, old: Any, new: Any) -> None:
         if new is not None:
             name, labels = new
@@ -215,8 +224,8 @@ def waiting_condition(pod: Pod, message: str) -> dict[str, Any]:
     return {"status": {"conditions": [condition]}}
 
 
-def _following(client: Client, kind: Kind, project: Any, callback: Any) -> Informer:
-    informer = Informer(client, kind, project=project)
+def _following(client: Client, kind: Kind, project: Any, callback: Any, namespace: str = "") -> Informer:
+    informer = Informer(client, kind, namespace, project=project)
     informer.on_change(callback)
     return informer
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from master.scheduler.cluster import Cluster
-from master.scheduler.nodes import read_node
+from master.scheduler.nodes import read_heartbeat, read_node
 from master.scheduler.pods import Pod, read_pod
 from master.scheduler.scheduling import Scheduler
 
@@ -23,11 +23,15 @@ class Scene:
     def node(self, name: str, cpu: str = "4", memory: str = "8Gi", pods: str = "110", **parts: Any) -> None:
         labels = {"kubernetes.io/hostname": name, **parts.pop("labels", {})}
         obj = {
-            "metadata": {"name": name, "labels": labels, "annotations": parts.pop("annotations", {})},
+            "metadata": {"name": name, "labels": labels},
             "spec": parts,
             "status": {"allocatable": {"cpu": cpu, "memory": memory, "pods": pods}},
         }
         self.cluster.set_node(read_node(obj))
+
+    def heartbeat(self, name: str, load: str) -> None:
+        lease = {"metadata": {"name": name, "annotations": {"wherry.dev/load": load}}}
+        self.cluster.set_load(*read_heartbeat(lease))
 
     def pod(self, name: str = "p", requests: dict[str, str] | None = None, **parts: Any) -> Pod:
         meta = {"name": name, "namespace": "ns", "uid": name, "labels": parts.pop("labels", {})}

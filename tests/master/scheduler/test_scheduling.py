@@ -50,9 +50,21 @@ def test_load_is_a_claim_read_with_care(annotation, load):
 
 
 def test_the_hot_node_comes_last(scene):
-    scene.node("hot", annotations={"wherry.dev/load": '{"cpu": 0.9, "memory": 0.2}'})
-    scene.node("cool", annotations={"wherry.dev/load": '{"cpu": 0.1, "memory": 0.2}'})
+    scene.heartbeat("hot", '{"cpu": 0.9, "memory": 0.2}')
+    scene.node("hot")
+    scene.node("cool")
+    scene.heartbeat("cool", '{"cpu": 0.1, "memory": 0.2}')
     assert scene.decide().node == "cool"
+
+
+def test_a_node_that_cools_down_is_liked_again(scene):
+    scene.node("hot")
+    scene.node("cool")
+    scene.heartbeat("hot", '{"cpu": 0.9}')
+    scene.heartbeat("cool", '{"cpu": 0.5}')
+    assert scene.decide().node == "cool"
+    scene.heartbeat("hot", '{"cpu": 0.1}')
+    assert scene.decide().node == "hot"
 
 
 def test_preferred_affinity_and_soft_taints_rank(scene):
