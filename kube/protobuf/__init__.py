@@ -15,7 +15,7 @@ from kube.protobuf import reading, wire, writing
 from kube.protobuf.reading import read_message
 
 MAGIC = b"k8s\x00"
-LIST_META = schemas.META + "ListMeta"
+LIST_META, OBJECT_META = schemas.META + "ListMeta", schemas.META + "ObjectMeta"
 
 __all__ = ["MAGIC", "decode_protobuf", "encode_message", "encode_protobuf", "read_message", "type_of"]
 
@@ -53,7 +53,12 @@ def encode_message(obj: dict[str, Any]) -> bytes:
     """The message alone, without its envelope."""
     api_version, kind = obj["apiVersion"], obj["kind"]
     if kind.endswith("List") and "items" in obj:
-        definition = schemas.name_of(api_version, kind.removesuffix("List"))
-        items = [wire.chunk(2, writing.write_message(definition, item)) for item in obj["items"] or ()]
+        items = [wire.chunk(2, _message(api_version, kind.removesuffix("List"), item)) for item in obj["items"] or ()]
         return wire.chunk(1, writing.write_message(LIST_META, obj.get("metadata") or {})) + b"".join(items)
+    return _message(api_version, kind, obj)
+
+
+def _message(api_version: str, kind: str, obj: dict[str, Any]) -> bytes:
+    if kind == "PartialObjectMetadata":  # has no published schema: its one field is the object's metadata
+        return wire.chunk(1, writing.write_message(OBJECT_META, obj["metadata"]))
     return writing.write_message(schemas.name_of(api_version, kind), obj)

@@ -82,9 +82,18 @@ def accepted(accept: str, pretty: bool = False) -> Form:
     """The form of an answer about objects; 406 when no offer can be met."""
     for offer in offers(accept or "*/*"):
         chosen = FORMATS.get(offer.type)
+        if chosen == PROTOBUF and offer.kind == "Table":
+            continue  # a Table's cells have no protobuf
         if chosen and (offer.group, offer.version, offer.kind) in VIEWS:
             return Form(chosen, offer.kind.removesuffix("List"), pretty)
     raise not_acceptable()
+
+
+def streamable(form: Form) -> Form:
+    """The form of a watch's events; YAML has no frames, so 406."""
+    if form.format == YAML:
+        raise not_acceptable()
+    return form
 
 
 def accepted_or_json(accept: str, pretty: bool = False) -> Form:

@@ -18,7 +18,7 @@ from master.api import views
 from master.api.calls import Call, success
 from master.api.contract import Object
 from master.api.lists import Lists
-from master.api.media import patch_type
+from master.api.media import patch_type, streamable
 from master.api.metadata import place
 from master.api.options import Deletion, Writing, read_deletion, read_listing
 from master.api.registry import Change as Changing
@@ -55,7 +55,8 @@ async def list_(rooms: Rooms, call: Call) -> web.StreamResponse:
 
 async def watch(rooms: Rooms, call: Call) -> web.StreamResponse:
     listing = read_listing(call.stored, call.namespace, call.query)
-    return await rooms.watches.serve(call.request, listing, rooms.watches.wanted(call.version, call.form, call.include))
+    wanted = rooms.watches.wanted(call.version, streamable(call.form), call.include)
+    return await rooms.watches.serve(call.request, listing, wanted)
 
 
 async def create(rooms: Rooms, call: Call) -> web.StreamResponse:

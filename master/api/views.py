@@ -12,7 +12,7 @@ import orjson
 import yaml
 
 from kube.kinds import Kind
-from kube.protobuf import encode_protobuf
+from kube.protobuf import encode_protobuf, wire
 from master.api.entries import Entry, items
 from master.api.media import META, PROTOBUF, YAML, Form
 from master.api.tables import table
@@ -95,8 +95,8 @@ def _plain(entries: Sequence[Entry], kind: Kind, meta: Object) -> list[bytes]:
 
 
 def event_bytes(type: str, entry: Entry, version: Version, form: Form, include: str = "Metadata") -> bytes:
-    """One line of a watch."""
-    return b'{"type":"%b","object":%b}\n' % (type.encode(), entry_bytes(entry, version, form, include))
+    """One frame of a watch."""
+    return _event(type, entry_bytes(entry, version, form, include), form)
 
 
 def bookmark_bytes(version: Version, form: Form, revision: int, initial_end: bool = False) -> bytes:
@@ -109,8 +109,16 @@ def bookmark_bytes(version: Version, form: Form, revision: int, initial_end: boo
         obj = {"kind": "Table", "apiVersion": META_V1, "metadata": meta, "columnDefinitions": [], "rows": []}
     elif form.view:
         obj = partial(obj)
-    return b'{"type":"BOOKMARK","object":%b}\n' % orjson.dumps(obj)
+    return _event("BOOKMARK", encode(obj, form), form)
 
 
-def error_event(status: Object) -> bytes:
-    return b'{"type":"ERROR","object":%b}\n' % orjson.dumps(status)
+def error_event(status: Object, form: Form) -> bytes:
+    return _event("ERROR", encode(status, form), form)
+
+
+def _event(type: str, obj: bytes, form: Form) -> bytes:
+    """A line of JSON; for protobuf a WatchEvent (meta/v1: type 1, object 2, whose raw is 1) after its length."""
+    if form.format != PROTOBUF:
+        return b'{"type":"%b","object":%b}\n' % (type.encode(), obj)
+    message = wire.chunk(1, type.encode()) + wire.chunk(2, wire.chunk(1, obj))
+    return len(message).to_bytes(4, "big") + message

@@ -23,7 +23,7 @@ from master.api.collections import Collection
 from master.api.connections import Connection
 from master.api.entries import Entry
 from master.api.lists import Lists
-from master.api.media import Form
+from master.api.media import JSON, PROTOBUF, Form
 from master.api.options import Listing
 from master.api.versions import Version
 from master.api.watchers import ADDED, Bucket, Change, bucket_of, see
@@ -71,7 +71,9 @@ class HttpWatcher:
             self._send(self._encode(change, *seen))
 
     def lost(self) -> None:
-        self._send(_framed(views.error_event(gone("the server lost the log; list again").to_status())))
+        self._send(
+            _framed(views.error_event(gone("the server lost the log; list again").to_status(), self.wanted.form))
+        )
         self.end()
 
     def end(self) -> None:
@@ -175,7 +177,7 @@ class Watches:
     async def _stream(
         self, request: web.BaseRequest, watcher: HttpWatcher, first: Iterable[bytes]
     ) -> web.StreamResponse:
-        response = web.StreamResponse(headers=_HEADERS)
+        response = web.StreamResponse(headers=_HEADERS[watcher.wanted.form.format])
         response.enable_chunked_encoding()
         await response.prepare(request)
         for batch in batches(first):
@@ -198,7 +200,10 @@ class Watches:
                 watcher.bookmark(self._cache.revision)
 
 
-_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-cache, private"}
+_HEADERS = {
+    format: {"Content-Type": media, "Cache-Control": "no-cache, private"}
+    for format, media in ((JSON, JSON), (PROTOBUF, f"{PROTOBUF};stream=watch"))
+}
 
 
 def _framed(line: bytes) -> bytes:
@@ -218,7 +223,7 @@ def _first_frames(collection: Collection, watcher: HttpWatcher, revision: int) -
     changes = collection.since(listing.revision if listing.revision is not None else revision)
     if changes is None:
         watcher.end()
-        return [views.error_event(_too_old(listing.revision or 0, collection.floor).to_status())]
+        return [views.error_event(_too_old(listing.revision or 0, collection.floor).to_status(), wanted.form)]
     seen = [see(listing.selection, listing.namespace, change) for change in changes]
     return (wanted.event(*one) for one in seen if one is not None)
 
