@@ -7,8 +7,13 @@ it lays out its keys under /registry.  What truly differs between kinds is a fun
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from kube.errors import Cause
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 READ_ONLY = ("get", "list")
@@ -23,6 +28,56 @@ class Subresource:
     kind: str = ""
     group_version: str = ""
     verbs: tuple[str, ...] = ("get", "patch", "update")
+
+
+class Custom(Protocol):
+    """What a CustomResourceDefinition says of one version of its kind, where a built-in kind has tables."""
+
+    @property
+    def owned(self) -> Any:
+        """Its type in server-side apply."""
+        ...
+
+    @property
+    def columns(self) -> Sequence[Any]:
+        """Its columns in a Table."""
+        ...
+
+    @property
+    def selectable(self) -> tuple[str, ...]:
+        """The fields this version can be selected by."""
+        ...
+
+    @property
+    def indexed(self) -> tuple[str, ...]:
+        """The fields any version can be selected by: the values kept of an object."""
+        ...
+
+    @property
+    def deprecation(self) -> str:
+        """The warning that every request for it is answered with; empty for none."""
+        ...
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether objects are stored in this version."""
+        ...
+
+    def prune(self, obj: dict[str, Any]) -> list[str]:
+        """Removes what the schema does not know, in place; the paths of what was removed."""
+        ...
+
+    def complete(self, obj: dict[str, Any]) -> None:
+        """Fills in the schema's defaults, in place."""
+        ...
+
+    def present(self, obj: dict[str, Any]) -> dict[str, Any]:
+        """An object of any version, which may be changed, as one of this."""
+        ...
+
+    def problems(self, obj: dict[str, Any], old: dict[str, Any] | None, subresource: str) -> list[Cause]:
+        """Why the object may not be created, or take the place of `old`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -41,6 +96,8 @@ class Kind:
     subresources: tuple[Subresource, ...] = ()
     prefix: str = ""
     stored: bool = True
+    listed_as: str = ""
+    custom: Custom | None = field(default=None, compare=False, repr=False)
 
     @property
     def api_version(self) -> str:
@@ -53,7 +110,7 @@ class Kind:
 
     @property
     def list_kind(self) -> str:
-        return self.kind + "List"
+        return self.listed_as or self.kind + "List"
 
     @property
     def singular_name(self) -> str:

@@ -27,9 +27,16 @@ UNOWNED_METADATA = (
 _structs: dict[str, Struct] = {}
 
 
-@cache
 def type_of(kind: Kind) -> Struct:
-    """The type of a built-in kind; of any other, one deduced: maps merge, lists are values."""
+    """The type of a kind by its schema; of a kind without one, a type deduced: maps merge, lists are values."""
+    if kind.custom is None:
+        return _schema_type(kind)
+    owned: Struct = kind.custom.owned
+    return owned
+
+
+@cache
+def _schema_type(kind: Kind) -> Struct:
     try:
         return _struct(schemas.of(kind).name)
     except KeyError:

@@ -18,7 +18,7 @@ from kube.decoding import coercion, parsing, pruning
 from kube.decoding.coercion import UnknownField
 from kube.decoding.scalars import Mismatch, json_type
 from kube.errors import ApiError, bad_request
-from kube.kinds import Kind
+from kube.kinds import Custom, Kind
 
 JSON = "application/json"
 YAML = "application/yaml"
@@ -169,9 +169,24 @@ def _finish(
 
 def _coerced(obj: Object, kind: Kind) -> tuple[Object, list[str]]:
     """The canonical object and the paths of the fields dropped from it."""
+    if kind.custom is not None:
+        return _custom(obj, kind.custom)
     definition = schemas.name_of(kind.api_version, kind.kind)
     try:
         return coercion.coerce(definition, obj), []
     except UnknownField:
         unknown = pruning.prune(definition, obj)
         return coercion.coerce(definition, obj), unknown
+
+
+def _custom(obj: Object, custom: Custom) -> tuple[Object, list[str]]:
+    """A custom resource: its metadata as every object's, the rest by its definition's schema."""
+    metadata = obj.get("metadata")
+    unknown: list[str] = []
+    if metadata is not None:
+        try:
+            obj["metadata"] = coercion.coerce(schemas.OBJECT_META, metadata)
+        except UnknownField:
+            unknown = pruning.prune(schemas.OBJECT_META, metadata, "metadata")
+            obj["metadata"] = coercion.coerce(schemas.OBJECT_META, metadata)
+    return obj, unknown + custom.prune(obj)

@@ -13,13 +13,16 @@ from dataclasses import dataclass, field
 from kube.kinds import BUILT_IN, Kind
 from master.api.cache import Cache
 from master.api.contract import Admission, Authenticator, Authorizer
+from master.api.customs.living import Living
+from master.api.customs.serving import Serving
 from master.api.discovery import Discovery
-from master.api.handling import Api, Creator, Document, kinds_finder
+from master.api.handling import Api, Creator, Document
 from master.api.health import Health, version
 from master.api.lists import Lists
 from master.api.metrics import Metrics
 from master.api.openapi import OpenApi
 from master.api.registry import Registry
+from master.api.served import Served
 from master.api.verbs import Rooms, Verb
 from master.api.watching import Watches
 from master.store.contract import Store
@@ -53,6 +56,7 @@ class Server:
         self.api = api
         self.watches = watches
         self.following: asyncio.Task[None] | None = None
+        self.living: asyncio.Task[None] | None = None
 
     async def followed(self) -> None:
         """Until the cache stops to follow the store, which it does not on its own."""
@@ -61,9 +65,9 @@ class Server:
 
     async def stop(self) -> None:
         self.watches.end_all()
-        if self.following is not None:
-            self.following.cancel()
-            await asyncio.wait({self.following})
+        for task in filter(None, (self.living, self.following)):
+            task.cancel()
+            await asyncio.wait({task})
 
     def trouble(self) -> str:
         """Why the cache does not follow the store; empty when it does."""
@@ -77,23 +81,28 @@ async def open_server(
 ) -> Server:
     """`parts` is called with the filled cache, which authentication, authorization and admission read from."""
     cache = Cache(store, [kind for kind in kinds if kind.stored], opener)
+    served = Served(kinds)
+    Serving(cache, served)
     following = await cache.start()
-    server = build(store, cache, parts(cache), kinds)
+    server = build(store, cache, parts(cache), served)
     server.following = following
+    server.living = asyncio.create_task(Living(server.registry).run(), name="definitions")
     return server
 
 
-def build(store: Store, cache: Cache, given: Parts, kinds: Sequence[Kind] = BUILT_IN) -> Server:
+def build(store: Store, cache: Cache, given: Parts, served: Served) -> Server:
     registry = Registry(store, cache, given.admission, given.seal)
     lists = Lists(store, cache)
     watches = Watches(cache, lists)
-    find = kinds_finder({(kind.group, kind.version, kind.plural): kind for kind in kinds})
-    api = Api(Rooms(registry, lists, watches), find, given.authenticator, given.authorizer)
+    api = Api(Rooms(registry, lists, watches), served.find, given.authenticator, given.authorizer)
     api.creators.update(given.creators)
     api.ways.update(given.ways)
     server = Server(store, cache, registry, api, watches)
     api.documents.update(given.documents)
-    _documents(api, server, Discovery(kinds, given.address), OpenApi(kinds))
+    discovery, openapi = Discovery(served.kinds, given.address), OpenApi(served.kinds)
+    served.tell(discovery.show)
+    served.tell(openapi.show)
+    _documents(api, server, discovery, openapi)
     return server
 
 

@@ -55,6 +55,7 @@ class Cache:
         self._decoded: dict[Entry, Object] = {}
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._tickets = count()
+        self._unread: list[Collection] = []
         self.reloaded: list[Callable[[], None]] = []
         """Called after everything was loaded anew, without a word about single changes."""
         self.revision = 0
@@ -66,7 +67,26 @@ class Cache:
         collection = self._by_prefix.get(kind.storage_prefix().encode()[:-1]) or Collection(kind)
         self._by_prefix[collection.prefix[:-1]] = collection
         self._collections[kind.group, kind.plural] = collection
+        self._unread.append(collection)
         return collection
+
+    def change_kind(self, kind: Kind) -> None:
+        """The kind of a collection's name is another now: its objects are read anew in its form."""
+        collection = self.collection(kind)
+        old = list(collection.entries.values())
+        collection.become(kind)
+        for entry in old:
+            collection.entries[entry.key] = self._formed(collection, entry.decode(), entry.namespace, entry.revision)
+        self._decoded.clear()
+
+    def drop_kind(self, kind: Kind) -> None:
+        """Nothing of the kind is kept any more; its watches end."""
+        collection = self._collections.pop((kind.group, kind.plural))
+        self._by_prefix.pop(collection.prefix[:-1], None)
+        if collection in self._unread:
+            self._unread.remove(collection)
+        for watcher in collection.watchers:
+            watcher.lost()
 
     def collection(self, kind: Kind) -> Collection:
         return self._collections[kind.group, kind.plural]
@@ -136,6 +156,7 @@ class Cache:
             async for reached, events in watch:
                 for event in events:
                     self._apply(event)
+                await self._read_new(reached)
                 self._advance(reached)
         except SlowWatcherError:
             log.error("watch cache fell behind the store at revision=%d; loading again", self.revision)
@@ -143,7 +164,19 @@ class Cache:
             await watch.close()
 
     async def _load(self, revision: int) -> None:
-        for collection in self._by_prefix.values():
+        self._unread = list(self._by_prefix.values())
+        await self._read_new(revision)
+        self._decoded.clear()
+        for callback in self.reloaded:
+            callback()
+        await self._read_new(revision)
+        self.revision = revision
+        self._advance(revision)
+
+    async def _read_new(self, revision: int) -> None:
+        """Load the collections that nothing was read of yet; callers of `fresh` wait for it."""
+        while self._unread:
+            collection = self._unread.pop()
             entries = [self._entry(collection, kv) for kv in await self._read(collection.prefix, revision)]
             collection.entries = {entry.key: entry for entry in entries if entry is not None}
             collection.order = sorted(collection.entries)
@@ -151,11 +184,6 @@ class Cache:
             collection.floor = collection.newest = revision
             for watcher in collection.watchers:
                 watcher.lost()
-        self._decoded.clear()
-        for callback in self.reloaded:
-            callback()
-        self.revision = revision
-        self._advance(revision)
 
     async def _read(self, prefix: bytes, revision: int) -> list[KeyValue]:
         start, end, kvs = prefix, prefix[:-1] + b"0", []
@@ -207,9 +235,18 @@ class Cache:
         obj: Object = (
             _from_protobuf(collection.kind, clear) if clear.startswith(PROTOBUF_MAGIC) else orjson.loads(clear)
         )
-        data = clear if clear.startswith(collection.shape.head) else collection.shape.encode(obj)
-        tail = collection.shape.tail(data)
-        return Entry(collection.shape, namespace, name, tail, kv.mod_revision, attributes_of(collection.kind, obj))
+        if collection.kind.custom is None and clear.startswith(collection.shape.head):
+            tail, attributes = collection.shape.tail(clear), attributes_of(collection.kind, obj)
+            return Entry(collection.shape, namespace, name, tail, kv.mod_revision, attributes)
+        return self._formed(collection, obj, namespace, kv.mod_revision)
+
+    def _formed(self, collection: Collection, obj: Object, namespace: str, revision: int) -> Entry:
+        """An object in its collection's form; what the schema of a custom kind knows by now, it has."""
+        custom, shape = collection.kind.custom, collection.shape
+        if custom is not None:
+            obj = custom.present(obj)
+        tail, attributes = shape.tail(shape.encode(obj)), attributes_of(collection.kind, obj)
+        return Entry(shape, namespace, obj["metadata"]["name"], tail, revision, attributes)
 
     # Reader
 

@@ -31,6 +31,11 @@ class Collection:
         self.watchers = Watchers(kind)
         self.listeners: list[Listener] = []
 
+    def become(self, kind: Kind) -> None:
+        """The kind as its definition says it now; entries keep the form they were made in."""
+        self.kind = kind
+        self.shape = shape_of(kind)
+
     def find(self, namespace: str, name: str) -> Entry | None:
         return self.entries.get(f"{namespace}/{name}" if self.kind.namespaced else name)
 

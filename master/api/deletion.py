@@ -15,6 +15,7 @@ from typing import Any
 from kube import times
 from kube.errors import conflict
 from kube.kinds import Kind
+from master.api.customs import ending
 from master.api.options import Deletion
 from master.api.traits import ORPHANED_BY_DEFAULT, has
 
@@ -136,6 +137,11 @@ def _mark_namespace(namespace: Object, _deletion: Deletion, now: str) -> None:
     namespace.setdefault("status", {})["phase"] = "Terminating"
 
 
+def _mark_definition(definition: Object, _deletion: Deletion, now: str) -> None:
+    """It goes after its objects."""
+    ending.mark(definition, now)
+
+
 def _begin(meta: Object, now: str, grace: int) -> None:
     meta["deletionTimestamp"] = times.text(times.parse(now) + timedelta(seconds=grace)) if grace else now
     meta["deletionGracePeriodSeconds"] = grace
@@ -146,4 +152,5 @@ def _begin(meta: Object, now: str, grace: int) -> None:
 _MARKS: dict[tuple[str, str], Callable[[Object, Deletion, str], None]] = {
     ("", "Pod"): _mark_pod,
     ("", "Namespace"): _mark_namespace,
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): _mark_definition,
 }

@@ -1,6 +1,6 @@
 """Discovery: which groups, versions and resources are served, in the old documents and the aggregated one.
 
-Everything is built from the table of kinds, once, and kept as bytes until kinds are added.
+Everything is built from the table of kinds, once, and kept as bytes until other kinds are served.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Discovery:
         self.others: list[str] = []
         self._made: dict[str, bytes] = {}
 
-    def add(self, kinds: Iterable[Kind]) -> None:
-        self.kinds += kinds
+    def show(self, kinds: Iterable[Kind]) -> None:
+        self.kinds = list(kinds)
         self._made.clear()
 
     def groups(self) -> dict[str, list[str]]:

@@ -296,9 +296,10 @@ def _check_version(kind: Kind, entry: Entry, new: Object) -> None:
     if version and version != "0":
         if version != str(entry.revision):
             raise conflict(kind.plural, entry.name, MODIFIED, kind.group)
-    elif has(VERSION_REQUIRED, kind):
+    elif kind.custom is not None or has(VERSION_REQUIRED, kind):
         said = "Invalid value: 0: must be specified for an update"
-        raise invalid(kind.kind, entry.name, [Cause("FieldValueInvalid", said, "metadata.resourceVersion")], kind.group)
+        shown = kind.kind if kind.custom is None else kind.plural
+        raise invalid(shown, entry.name, [Cause("FieldValueInvalid", said, "metadata.resourceVersion")], kind.group)
 
 
 def _entry(collection: Collection, namespace: str, obj: Object, revision: int) -> Entry:

@@ -59,7 +59,10 @@ DEFAULTS: dict[str, Callable[[Object], None]] = {
 
 
 def apply_defaults(kind: Kind, obj: Object) -> None:
-    """Custom resources are not meant: their schemas say their defaults."""
+    """Of a custom resource those its schema says."""
+    if kind.custom is not None:
+        kind.custom.complete(obj)
+        return
     complete = DEFAULTS.get(kind.kind)
     if complete and is_built_in(kind):
         complete(obj)

@@ -32,6 +32,10 @@ class OpenApi:
         self.kinds = list(kinds)
         self._made: dict[str, bytes] = {}
 
+    def show(self, kinds: Iterable[Kind]) -> None:
+        self.kinds = list(kinds)
+        self._made.clear()
+
     async def serve(self, request: web.BaseRequest, _query: Query) -> web.StreamResponse:
         if not any(offer.type in READABLE for offer in offers(request.headers.get("Accept", "") or "*/*")):
             raise ApiError(406, "NotAcceptable", f"only {JSON} is served here")

@@ -34,8 +34,8 @@ def _definition(column: Column) -> Object:
         "name": column.name,
         "type": column.type,
         "format": column.format,
-        "description": "",
-        "priority": int(column.wide),
+        "description": column.description,
+        "priority": column.wide,
     }
 
 

@@ -27,17 +27,18 @@ STRING, INTEGER, BOOLEAN = "string", "integer", "boolean"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`wide` is shown with `-o wide` only."""
+    """`wide` is the column's priority: above 0 it is shown with `-o wide` only."""
 
     name: str
     cell: Cell
     type: str = STRING
     format: str = ""
-    wide: bool = False
+    wide: int = 0
+    description: str = ""
 
 
 def wide(name: str, cell: Cell, format: str = "") -> Column:
-    return Column(name, cell, format=format, wide=True)
+    return Column(name, cell, format=format, wide=1)
 
 
 def template(path: str) -> tuple[Column, Column]:

@@ -24,7 +24,9 @@ def validate_create(kind: Kind, obj: Object) -> list[Cause]:
     name = _table_name(kind)
     if name not in WITHOUT_METADATA:
         validate_metadata(obj, out, kind.namespaced, name)
-    if rules := CREATE.get(name):
+    if kind.custom is not None:
+        out += kind.custom.problems(obj, None, "")
+    elif rules := CREATE.get(name):
         rules(obj, out)
     return out
 
@@ -35,7 +37,9 @@ def validate_update(kind: Kind, obj: Object, old: Object, subresource: str = "")
     name = _table_name(kind)
     validate_metadata_update(obj, old, out)
     out += out  # the server asks about metadata twice, and answers twice
-    if subresource:
+    if kind.custom is not None:
+        out += kind.custom.problems(obj, old, subresource)
+    elif subresource:
         if change := SUBRESOURCE.get((name, subresource)):
             change(obj, old, out)
     elif _same_content(obj, old):
