@@ -1,8 +1,8 @@
 """The Debian packages that machines need: `packaging/debian-packages.txt` is the list, this table is what ships with us.
 
 The two are the same (a test compares them): set-up reads the file before there is a Python environment, joining reads
-the table where there is no checkout.  Debian's `etcd-server` is not among them: its package starts an etcd that listens
-in clear text under systemd, so where a machine has it, its unit must be masked before.
+the table where there is no checkout.  Debian's `etcd-server` starts an etcd that listens in clear text under systemd, so
+set-up masks its unit before it installs it (for the tests, which start their own).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NODE = (
     "python3-venv",
 )
 MASTER = ("openssh-client", "busybox-static", "ca-certificates")
-TEST = ("etcd-client", "socat")
+TEST = ("etcd-client", "etcd-server", "socat")
 SCOPES = {"node": NODE, "master": MASTER, "test": TEST}
 
 QUERY = ("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\\n")
