@@ -76,7 +76,12 @@ def _value(option: click.Option) -> str:
 def _meaning(option: click.Option) -> str:
     words = (option.help or "").strip().rstrip(".").replace("|", "\\|")
     default = option.to_info_dict()["default"]
-    told = not option.is_flag and default not in (None, "", ()) and "UNSET" not in str(default)
+    told = (
+        not option.is_flag
+        and not callable(option.default)
+        and default not in (None, "", ())
+        and "UNSET" not in str(default)
+    )
     return f"{words} (default `{default}`)" if told else words
 
 

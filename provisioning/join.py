@@ -30,11 +30,11 @@ from provisioning import steps
 from provisioning.certifying import NotSigned, certify
 from provisioning.debian import fetch
 from provisioning.homes import Home
-from provisioning.joining import Certificates, Order, announce, finish, prepare, request_keys
+from provisioning.joining import Certificates, Order, announce, finish, prepare, request_keys, reserved
 from provisioning.machines import Machine, gather, refusals
 from provisioning.programs import Programs, programs
 from provisioning.proving import Accept
-from provisioning.readiness import NODE, NotReady, await_ready, find_node, is_ready, node_at
+from provisioning.readiness import NODE, NotReady, await_ready, find_node, is_ready, last_sign, node_at
 from provisioning.steps import Begun, Run, Step
 from provisioning.transport import CommandFailed, Link, LinkError, Login, SshLink, last_words
 
@@ -180,10 +180,13 @@ class Joining:
     async def run(self) -> None:
         client, name = self.cluster.client, self.order.name
         was_known = await find_node(client, name) is not None
+        before = await last_sign(client, name)
         try:
             await self._carry_out()
             self.told("waiting until it is Ready")
-            await await_ready(client, name)
+            await await_ready(client, name, before)
+            if labels := reserved(self.order.labels):
+                await client.patch(NODE, "", name, {"metadata": {"labels": labels}})
         except FAILURES as error:
             said = self._explain(error)
             trouble = await self._take_back(forget=not was_known)

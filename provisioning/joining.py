@@ -5,7 +5,8 @@ programs  ─▶  runtime (containerd of our own settings)  ─▶  keys made th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -19,6 +20,7 @@ from provisioning.steps import Action, Put, Run, Step
 from provisioning.supervising.services import Service
 
 KEYS = ("node.key", "serving.key")
+RESERVED = re.compile(r"(^|\.)(kubernetes|k8s)\.io/")
 
 UNPACK = """\
 set -e
@@ -177,8 +179,15 @@ def announce(machine: Machine, order: Order) -> Iterator[Step]:
         yield service_step(machine, order.home, order.home.announcer_service, "announcer")
 
 
+def reserved(labels: Mapping[str, str]) -> dict[str, str]:
+    """Labels that a node may not give itself; the master puts them on it."""
+    return {key: value for key, value in labels.items() if RESERVED.search(key)}
+
+
 def agent_settings(order: Order) -> AgentConfig:
-    node = NodeSection(name=order.name, address=order.address, labels=dict(order.labels), taints=order.taints)
+    kept = reserved(order.labels)
+    labels = {key: value for key, value in order.labels.items() if key not in kept}
+    node = NodeSection(name=order.name, address=order.address, labels=labels, taints=order.taints)
     return replace(
         AgentConfig(),
         node=node,

@@ -11,6 +11,8 @@ from kube.errors import ApiError
 from kube.kinds import known
 
 NODE = known("v1", "Node")
+LEASE = known("coordination.k8s.io/v1", "Lease")
+LEASES = "kube-node-lease"
 READY_SECONDS = 60.0
 
 
@@ -46,10 +48,21 @@ def ready(node: dict[str, Any]) -> bool:
     return any(row["type"] == "Ready" and row["status"] == "True" for row in _conditions(node))
 
 
-async def await_ready(client: Client, name: str, seconds: float = READY_SECONDS) -> None:
-    """NotReady says why, when the time is over."""
+async def last_sign(client: Client, name: str) -> str:
+    """When the node's agent renewed its lease; empty where it never did."""
+    try:
+        lease = await client.get(LEASE, LEASES, name)
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        return ""
+    return str(lease["spec"].get("renewTime", ""))
+
+
+async def await_ready(client: Client, name: str, before: str = "", seconds: float = READY_SECONDS) -> None:
+    """NotReady says why, when the time is over.  `before` is the last sign of life that does not count."""
     deadline = time.monotonic() + seconds
-    while not await is_ready(client, name):
+    while not (await last_sign(client, name) != before and await is_ready(client, name)):
         if time.monotonic() > deadline:
             raise NotReady(f"it did not get Ready within {seconds:.0f} s: {reason(await find_node(client, name))}")
         await asyncio.sleep(0.1)

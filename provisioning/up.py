@@ -53,8 +53,6 @@ def up(
     from provisioning.local.reporting import Steps
     from provisioning.virtual.records import Size
 
-    if not no_node and root != Path("/"):
-        raise click.ClickException("under another root than / this machine cannot be a node: give --no-node")
     size = Size(memory * MIB, cpus)
     taints = (CONTROL_PLANE_TAINT,) if taint else ()
     wanted = Wanted(Layout(root), virtual_nodes, size, virtual_subnet, not no_node, taints, not no_sample)

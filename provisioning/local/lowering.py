@@ -1,10 +1,11 @@
-"""The order of `master down`: nodes, then the master, then their bridge; whatever is missing already is passed over."""
+"""The order of `master down`: virtual nodes, this machine's own, the master, the bridge; what is missing is passed over."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
 from kube.layout import Layout
+from provisioning.here import leave_here
 from provisioning.local.reporting import Steps
 from provisioning.local.supervised import keeper_of
 from provisioning.virtual.network import remove_network
@@ -20,6 +21,8 @@ def lower_cluster(layout: Layout, steps: Steps, destroy: bool = False) -> None:
         names = [node.record.name for node, was_on in zip(nodes, ended, strict=True) if was_on]
         names += end_strays(layout)
         step.done(bool(names), ", ".join(names))
+    with steps.step("this machine as a node") as step:
+        step.done(leave_here(layout))
     with steps.step("master") as step:
         step.done(keeper_of(layout).stop())
     with steps.step("bridge") as step:

@@ -7,7 +7,6 @@ taken up where it stopped.
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,9 +17,9 @@ from kube.config import MasterConfig
 from kube.kinds import kind_of
 from kube.layout import Layout
 from provisioning.hearing import join_all_proven
+from provisioning.here import join_here, own_name, routed_address
 from provisioning.images.keeping import archive_path
 from provisioning.images.loading import load_archive
-from provisioning.join import Cluster, Wishes, join_over
 from provisioning.local import preflight, sample
 from provisioning.local.contract import Outcome, Wanted
 from provisioning.local.parts import (
@@ -33,7 +32,6 @@ from provisioning.local.parts import (
 )
 from provisioning.local.reporting import Steps, Trouble
 from provisioning.local.supervised import keeper_of, settings_file
-from provisioning.transport import LocalLink
 from provisioning.virtual.network import Network, ensure_network, kept_network, link_exists
 from provisioning.virtual.nodes import VirtualNode
 
@@ -41,7 +39,6 @@ NODE = kind_of({"apiVersion": "v1", "kind": "Node"})
 POD = kind_of({"apiVersion": "v1", "kind": "Pod"})
 SAMPLE_SECONDS, ANSWER_SECONDS = 60.0, 30.0
 REPLICAS_A_NODE = 2
-CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 
 
 async def raise_cluster(wanted: Wanted, steps: Steps) -> Outcome:
@@ -56,7 +53,7 @@ async def raise_cluster(wanted: Wanted, steps: Steps) -> Outcome:
         await hand_images(layout, client, steps)
         listeners = {node.record.name: sample.run_on(node) for node in nodes}
         if wanted.this_machine:
-            listeners[socket.gethostname()] = sample.run_here
+            listeners[own_name()] = sample.run_here
         if listeners and wanted.sample:
             await raise_sample(client, listeners, steps, outcome)
         outcome.nodes, _ = await client.list(NODE)
@@ -131,10 +128,10 @@ async def join_nodes(wanted: Wanted, client: Client, nodes: Sequence[VirtualNode
             step.done(bool(joined), ", ".join(joined))
     if wanted.this_machine:
         with steps.step("this machine as a node") as step:
-            cluster = await Cluster.of(wanted.layout, client)
-            wishes = Wishes(labels={CONTROL_PLANE: ""}, taints=wanted.taints)
-            done = await join_over(cluster, LocalLink(), socket.gethostname(), wishes, tell)
-            step.done(done.changed, done.name)
+            kept = kept_network(wanted.layout)
+            address = kept.gateway if kept else routed_address()
+            done = await join_here(wanted.layout, client, address, wanted.taints, tell)
+            step.done(done.changed, f"{done.name} {address}")
 
 
 async def hand_images(layout: Layout, client: Client, steps: Steps) -> None:
