@@ -22,7 +22,8 @@ from master.api.rows import ENDPOINT_SLICE, ENDPOINTS
 
 log = logging.getLogger(__name__)
 
-NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+HEARTBEATS = "kube-node-lease"
+NAMESPACES = ("default", "kube-system", "kube-public", HEARTBEATS)
 AUTOUPDATE = "rbac.authorization.kubernetes.io/autoupdate"
 BOOTSTRAPPING = {"kubernetes.io/bootstrapping": "wherry"}
 RBAC = "rbac.authorization.k8s.io"
@@ -81,7 +82,8 @@ def own_objects(defaults: Iterable[Object]) -> list[Object]:
     """What only wherry has.
 
     All controllers are one process and one user here, so that user is bound to the rules of all their roles.  An agent is
-    proxy and names' server too, so nodes may read what kube-proxy reads.  A node renews its own certificate.
+    proxy and names' server too, so nodes may read what kube-proxy reads.  A node renews its own certificate.  The scheduler
+    reads the nodes' load off their heartbeats.
     """
     rules = [
         rule
@@ -91,12 +93,15 @@ def own_objects(defaults: Iterable[Object]) -> list[Object]:
     ]
     renewal = {"apiGroups": ["certificates.k8s.io"], "verbs": ["create"]}
     renewal |= {"resources": ["certificatesigningrequests/selfnodeclient"]}
+    heartbeats = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "list", "watch"]}
     return [
         _cluster_role("wherry:controllers", rules),
         _cluster_role("wherry:node-renewal", [renewal]),
         _binding("wherry:controllers", "wherry:controllers", "User", "system:kube-controller-manager"),
         _binding("wherry:node-proxier", "system:node-proxier", "Group", "system:nodes"),
         _binding("wherry:node-renewal", "wherry:node-renewal", "Group", "system:nodes"),
+        _within(HEARTBEATS, _cluster_role("wherry:heartbeats", [heartbeats])),
+        _within(HEARTBEATS, _binding("wherry:heartbeats", "wherry:heartbeats", "User", "system:kube-scheduler")),
     ]
 
 
@@ -112,6 +117,14 @@ def _binding(name: str, role: str, subject_kind: str, subject: str) -> Object:
         "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": role},
         "subjects": [{"kind": subject_kind, "apiGroup": RBAC, "name": subject}],
     }
+
+
+def _within(namespace: str, wide: Object) -> Object:
+    """The same role or binding, in force in one namespace only."""
+    obj = wide | {"kind": wide["kind"].removeprefix("Cluster"), "metadata": wide["metadata"] | {"namespace": namespace}}
+    if "roleRef" in obj:
+        obj["roleRef"] = wide["roleRef"] | {"kind": wide["roleRef"]["kind"].removeprefix("Cluster")}
+    return obj
 
 
 def _own(name: str) -> Object:

@@ -59,6 +59,14 @@ async def test_everything_is_there_after_the_first_start(objects):
     assert (service["spec"]["clusterIP"], service["spec"]["ports"][0]["targetPort"]) == ("10.43.0.1", 6443)
 
 
+async def test_the_scheduler_may_read_heartbeats_and_no_other_lease(objects):
+    rbac = "rbac.authorization.k8s.io/v1"
+    role = objects.at(rbac, "Role", "wherry:heartbeats", "kube-node-lease")
+    binding = objects.at(rbac, "RoleBinding", "wherry:heartbeats", "kube-node-lease")
+    assert [rule["resources"] for rule in role["rules"]] == [["leases"]]
+    assert (binding["roleRef"]["kind"], binding["subjects"][0]["name"]) == ("Role", "system:kube-scheduler")
+
+
 async def test_the_second_start_writes_nothing(objects):
     before = objects.writes
     await start(objects)
