@@ -18,7 +18,7 @@ from agent.network.routes import PROTOCOL
 from agent.pods import cgroups
 from agent.pods.volumes import kernel
 from agent.pods.volumes.mounting import mounts_below
-from agent.proxy.kernel import Backend, Iptables, KernelError
+from agent.proxy.kernel import Backend, Iptables, KernelError, legacy_in_use
 from agent.proxy.restoring import removal
 from agent.runtime.client import Containerd
 from agent.runtime.contract import RuntimeFailure
@@ -38,7 +38,8 @@ async def clean(layout: Layout, config: AgentConfig) -> None:
         if runtime is not None:
             await remove_pods(runtime)
     for backend in Backend:
-        await remove_rules(Iptables(backend))
+        if backend is not Backend.LEGACY or legacy_in_use():
+            await remove_rules(Iptables(backend))
     for words in (
         ("route", "flush", "proto", str(PROTOCOL)),
         ("link", "delete", BRIDGE),

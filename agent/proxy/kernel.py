@@ -77,12 +77,15 @@ LEGACY_TABLES = Path("/proc/net/ip_tables_names")
 """Names the tables that legacy iptables has in this namespace.  Asking iptables-legacy would make them."""
 
 
+def legacy_in_use() -> bool:
+    return LEGACY_TABLES.exists() and bool(LEGACY_TABLES.read_text().strip())
+
+
 async def detect() -> Backend:
     """The backend in use on this machine: legacy only where its tables already hold rules and nft's do not."""
     if await _rules(Backend.NFT):
         return Backend.NFT
-    used = LEGACY_TABLES.exists() and LEGACY_TABLES.read_text().strip()
-    return Backend.LEGACY if used and await _rules(Backend.LEGACY) else Backend.NFT
+    return Backend.LEGACY if legacy_in_use() and await _rules(Backend.LEGACY) else Backend.NFT
 
 
 async def _rules(backend: Backend) -> int:
