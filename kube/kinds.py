@@ -39,6 +39,11 @@ class Custom(Protocol):
         ...
 
     @property
+    def schema(self) -> dict[str, Any]:
+        """The openAPIV3Schema as the definition has it."""
+        ...
+
+    @property
     def columns(self) -> Sequence[Any]:
         """Its columns in a Table."""
         ...
@@ -73,6 +78,14 @@ class Custom(Protocol):
 
     def present(self, obj: dict[str, Any]) -> dict[str, Any]:
         """An object of any version, which may be changed, as one of this."""
+        ...
+
+    def counts(self, obj: dict[str, Any]) -> tuple[int | None, int, str]:
+        """Its replicas as wanted and as present, and the selector of what it stands for, as text."""
+        ...
+
+    def scale(self, obj: dict[str, Any], replicas: int) -> None:
+        """Another number of replicas is wanted."""
         ...
 
     def problems(self, obj: dict[str, Any], old: dict[str, Any] | None, subresource: str) -> list[Cause]:

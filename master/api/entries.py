@@ -107,12 +107,15 @@ class Entry:
         return obj
 
 
-def items(entries: Iterable[Entry]) -> list[bytes]:
-    """The members of a list's `items`, in pieces that only have to be joined: each without kind and apiVersion."""
+def items(entries: Iterable[Entry], head: bytes = b'{"metadata":{') -> list[bytes]:
+    """The members of a list's `items`, in pieces that only have to be joined: each without kind and apiVersion.
+
+    With a shape's own head, they keep them.
+    """
     pieces: list[bytes] = []
-    start = b'{"metadata":{"resourceVersion":"%d",'
+    start = head + b'"resourceVersion":"%d",'
     for entry in entries:
         pieces.append(start % entry.revision)
         pieces.append(entry.tail)
-        start = b',{"metadata":{"resourceVersion":"%d",'
+        start = b"," + head + b'"resourceVersion":"%d",'
     return pieces

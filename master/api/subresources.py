@@ -35,20 +35,22 @@ _PROTECTED_FROM_EVICTION = ("Succeeded", "Failed", "Pending")
 # Scale
 
 
-def scale_of(obj: Object) -> Object:
-    meta, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
+def scale_of(kind: Kind, obj: Object) -> Object:
+    meta = obj["metadata"]
     kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
-    scaled: Object = {"replicas": status.get("replicas", 0)}
-    selector = _selector_text(spec.get("selector"))
-    if selector:
-        scaled["selector"] = selector
+    wanted, present, selector = kind.custom.counts(obj) if kind.custom is not None else _counts(obj)
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {key: meta[key] for key in kept if key in meta},
-        "spec": {"replicas": spec["replicas"]} if spec.get("replicas") else {},
-        "status": scaled,
+        "spec": {"replicas": wanted} if wanted else {},
+        "status": {"replicas": present} | ({"selector": selector} if selector else {}),
     }
+
+
+def _counts(obj: Object) -> tuple[int | None, int, str]:
+    spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    return spec.get("replicas"), status.get("replicas", 0), _selector_text(spec.get("selector"))
 
 
 def _selector_text(selector: Any) -> str:
@@ -62,7 +64,7 @@ def _selector_text(selector: Any) -> str:
 async def scale(rooms: Rooms, call: Call) -> web.StreamResponse:
     if call.info.verb == "get":
         entry = await rooms.registry.get(call.stored, call.namespace, call.info.name)
-        return call.shown(scale_of(entry.decode()))
+        return call.shown(scale_of(call.kind, entry.decode()))
     writing, body, media = call.writing(), await call.body(), call.content_type
     patching = call.info.verb == "patch"
     if patching:
@@ -72,13 +74,13 @@ async def scale(rooms: Rooms, call: Call) -> web.StreamResponse:
         if old is None:
             raise not_found(call.kind.plural, call.info.name, call.kind.group)
         if patching:
-            wanted, _ = recode(apply_patch(SCALE, scale_of(old), body, media), SCALE, writing.field_validation)
+            wanted, _ = recode(apply_patch(SCALE, scale_of(call.kind, old), body, media), SCALE, writing.field_validation)
         else:
             wanted, _ = decode(body, media or "application/json", SCALE, writing.field_validation)
         return _scaled(call.kind, old, wanted)
 
     entry, _ = await rooms.registry.update(call.stored, call.namespace, call.info.name, change, writing, "scale")
-    return call.shown(scale_of(entry.decode()))
+    return call.shown(scale_of(call.kind, entry.decode()))
 
 
 def _scaled(kind: Kind, old: Object, wanted: Object) -> Object:
@@ -91,7 +93,10 @@ def _scaled(kind: Kind, old: Object, wanted: Object) -> Object:
         raise invalid("Scale", name, [Cause("FieldValueInvalid", said, "spec.replicas")], "autoscaling")
     if meta.get("resourceVersion"):
         old["metadata"]["resourceVersion"] = meta["resourceVersion"]
-    old.setdefault("spec", {})["replicas"] = replicas
+    if kind.custom is not None:
+        kind.custom.scale(old, replicas)
+    else:
+        old.setdefault("spec", {})["replicas"] = replicas
     return old
 
 

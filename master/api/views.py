@@ -13,7 +13,7 @@ import yaml
 
 from kube.kinds import Kind
 from kube.protobuf import encode_protobuf, wire
-from master.api.entries import Entry, items
+from master.api.entries import Entry, items, shape_of
 from master.api.media import META, PROTOBUF, YAML, Form
 from master.api.tables import table
 from master.api.versions import Version
@@ -79,19 +79,23 @@ def _converted(entries: Sequence[Entry], version: Version, form: Form, meta: Obj
         listed = {"kind": "PartialObjectMetadataList", "apiVersion": META_V1, "metadata": meta, "items": items}
         return encode(listed, form)
     for obj in objects:
-        if form.format != PROTOBUF:
+        if form.format != PROTOBUF and version.kind.custom is None:
             del obj["kind"], obj["apiVersion"]
     kind = version.kind
     return encode({"kind": kind.list_kind, "apiVersion": kind.api_version, "metadata": meta, "items": objects}, form)
 
 
 def _plain(entries: Sequence[Entry], kind: Kind, meta: Object) -> list[bytes]:
+    """Items of built-in kinds leave their type to the list's; those of custom kinds name it, as upstream's do."""
+    typed = kind.custom is not None
+    if typed:
+        meta = {"continue": ""} | meta
     head = b'{"kind":"%b","apiVersion":"%b","metadata":%b,"items":[' % (
         kind.list_kind.encode(),
         kind.api_version.encode(),
         orjson.dumps(meta),
     )
-    return [head, *items(entries), b"]}"]
+    return [head, *(items(entries, shape_of(kind).head) if typed else items(entries)), b"]}"]
 
 
 def event_bytes(type: str, entry: Entry, version: Version, form: Form, include: str = "Metadata") -> bytes:

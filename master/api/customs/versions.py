@@ -7,8 +7,10 @@ from typing import Any
 
 from kube.apply import custom_type
 from kube.errors import Cause
+from master.api.customs import scaling
 from master.api.customs.columns import columns
 from master.api.customs.defaulting import completer
+from master.api.customs.judging import Judge, judge
 from master.api.customs.paths import members
 from master.api.customs.pruning import pruner
 from master.api.tables.columns import Column
@@ -48,6 +50,10 @@ class CustomVersion:
     def _completer(self) -> Any:
         return completer(self.schema, root=True)
 
+    @cached_property
+    def _judge(self) -> Judge:
+        return judge(self.schema, self.subresources.get("scale"))
+
     def prune(self, obj: Object) -> list[str]:
         removed: list[str] = []
         self._pruner(obj, "", removed)
@@ -64,4 +70,10 @@ class CustomVersion:
         return obj
 
     def problems(self, obj: Object, old: Object | None, subresource: str) -> list[Cause]:
-        return []
+        return self._judge(obj, old, subresource)
+
+    def counts(self, obj: Object) -> tuple[int | None, int, str]:
+        return scaling.counts(self.subresources["scale"], obj)
+
+    def scale(self, obj: Object, replicas: int) -> None:
+        scaling.write(self.subresources["scale"], obj, replicas)

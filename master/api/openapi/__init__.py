@@ -19,7 +19,7 @@ from kube.kinds import Kind
 from master.api.calls import respond
 from master.api.media import JSON, offers
 from master.api.openapi.paths import operations
-from master.api.openapi.schemas import SCHEMAS_V2, SCHEMAS_V3, reachable, schema
+from master.api.openapi.schemas import SCHEMAS_V2, SCHEMAS_V3, described
 from master.api.routing import Query, no_such_resource
 
 Object = dict[str, Any]
@@ -66,7 +66,8 @@ class OpenApi:
     def _index(self) -> Object:
         paths = {}
         for path, kinds in self._groups().items():
-            digest = hashlib.sha256(repr((TITLE, kinds)).encode()).hexdigest().upper()
+            written = [kind.custom.schema for kind in kinds if kind.custom is not None]
+            digest = hashlib.sha256(repr((TITLE, kinds, written)).encode()).hexdigest().upper()
             paths[path] = {"serverRelativeURL": f"/openapi/v3/{path}?hash={digest}"}
         return {"paths": dict(sorted(paths.items()))}
 
@@ -74,7 +75,7 @@ class OpenApi:
         paths: Object = {}
         for kind in self.kinds:
             paths |= operations(kind, SCHEMAS_V2)
-        definitions = {name: schema(name, SCHEMAS_V2) for name in reachable(self.kinds)}
+        definitions = described(self.kinds, SCHEMAS_V2)
         return {"swagger": "2.0", "info": TITLE, "paths": paths, "definitions": definitions}
 
 
@@ -82,7 +83,7 @@ def version_3(kinds: Iterable[Kind]) -> Object:
     paths: Object = {}
     for kind in (listed := list(kinds)):
         paths |= operations(kind, SCHEMAS_V3)
-    schemas = {name: schema(name, SCHEMAS_V3) for name in reachable(listed)}
+    schemas = described(listed, SCHEMAS_V3)
     return {"openapi": "3.0.0", "info": TITLE, "paths": paths, "components": {"schemas": schemas}}
 
 

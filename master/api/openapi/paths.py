@@ -6,7 +6,7 @@ from typing import Any
 
 from kube.kinds import Kind, Subresource
 from master.api.media import BODIES, PATCHES
-from master.api.openapi.schemas import SCHEMAS_V2, known_name, list_name
+from master.api.openapi.schemas import SCHEMAS_V2, kind_name, known_name, list_name
 
 Object = dict[str, Any]
 
@@ -49,7 +49,7 @@ WRITES = ("create", "update", "patch")
 
 def operations(kind: Kind, prefix: str) -> Object:
     """Every path of the kind; `prefix` is where references to schemas point."""
-    if not known_name(kind.api_version, kind.kind):
+    if not kind_name(kind):
         return {}
     collection = kind.path("{namespace}" if kind.namespaced else "")
     one = f"{collection}/{{name}}"
@@ -87,7 +87,8 @@ def _operation(kind: Kind, verb: str, action: str, sub: Subresource | None, pref
     group_version = (sub.group_version if sub else "") or kind.api_version
     group, _, version = group_version.rpartition("/")
     name = (sub.kind if sub else "") or kind.kind
-    answer = list_name(kind) if verb == "list" else known_name(group_version, name)
+    described = known_name(group_version, name) if sub is not None and sub.kind else kind_name(kind)
+    answer = list_name(kind) if verb == "list" else described
     made: Object = {
         "x-kubernetes-action": action,
         "x-kubernetes-group-version-kind": {"group": group, "kind": name, "version": version},
@@ -95,7 +96,7 @@ def _operation(kind: Kind, verb: str, action: str, sub: Subresource | None, pref
         "responses": {"200": _response(answer, prefix), "401": {"description": "Unauthorized"}},
     }
     if verb in WRITES:
-        _add_body(made, verb, known_name(group_version, name), prefix)
+        _add_body(made, verb, described, prefix)
     return made
 
 

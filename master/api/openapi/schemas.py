@@ -9,6 +9,7 @@ from typing import Any
 from kube import schemas
 from kube.kinds import BUILT_IN, Kind
 from kube.schemas import Definition, Field, Shape
+from master.api.customs import describing
 
 Object = dict[str, Any]
 SCHEMAS_V2, SCHEMAS_V3 = "#/definitions/", "#/components/schemas/"
@@ -58,7 +59,10 @@ def _roots(kind: Kind) -> list[str]:
     wanted = [(kind.api_version, kind.kind)]
     wanted += [(sub.group_version, sub.kind) for sub in kind.subresources if sub.group_version]
     names = [name for api_version, one in wanted if (name := known_name(api_version, one))]
-    names += [list_name(kind)] if "list" in kind.verbs and names else []
+    if kind.custom is not None:
+        names.append(schemas.OBJECT_META)
+    elif "list" in kind.verbs and names:
+        names.append(list_name(kind))
     return [*names, schemas.META + "DeleteOptions", schemas.META + "Status"]
 
 
@@ -70,7 +74,24 @@ def known_name(api_version: str, kind: str) -> str:
         return ""
 
 
+def kind_name(kind: Kind) -> str:
+    """The definition of a kind's objects; empty where it has none."""
+    return known_name(kind.api_version, kind.kind) if kind.custom is None else describing.name(kind)
+
+
+def described(kinds: Iterable[Kind], prefix: str) -> Object:
+    """Every definition these kinds are made of, by name."""
+    listed = list(kinds)
+    found = {name: schema(name, prefix) for name in reachable(listed)}
+    for kind in listed:
+        if kind.custom is not None:
+            found |= describing.definitions(kind, prefix, prefix == SCHEMAS_V3)
+    return found
+
+
 def list_name(kind: Kind) -> str:
+    if kind.custom is not None:
+        return describing.list_name(kind)
     name = known_name(kind.api_version, kind.kind)
     return f"{name}List" if name else ""
 
