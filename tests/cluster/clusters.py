@@ -40,7 +40,7 @@ class Cluster:
     """What `master up` printed."""
     numbers: itertools.count = field(default_factory=itertools.count)
 
-    def inside(self, *argv):
+    def inside(self, *argv: object) -> list[str]:
         """argv as it must be started to see the cluster's network (mounts stay as they are, which `ip netns exec` changes)."""
         return ["nsenter", f"--net=/run/netns/{self.net}", *map(str, argv)]
 
