@@ -10,12 +10,6 @@ TICK = os.sysconf("SC_CLK_TCK")
 PROC = Path("/proc")
 
 
-def find(*words: str) -> list[int]:
-    """The processes in whose command line all these words occur, each as a whole argument."""
-    wanted = {word.encode() for word in words}
-    return [pid for pid, arguments in command_lines() if wanted <= set(arguments)]
-
-
 def command_lines() -> Iterator[tuple[int, list[bytes]]]:
     for entry in PROC.glob("[0-9]*"):
         try:
