@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 CHUNK = 64 << 10
 HEAD_LIMIT = 64 << 10
+Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+"""A connection as what is read from it and what is written to it."""
 
 
 @dataclass(slots=True)
@@ -41,29 +43,38 @@ async def dial(
     *,
     timeout: float = 10.0,
 ) -> Upgraded:
-    """Sends one request and reads the answer's head; a header may be given several times.
+    """Connects, sends one request and reads the answer's head; a header may be given several times.
 
     OSError or TimeoutError when the link fails.
     """
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     secure = tls if parts.scheme == "https" else None
+    target = parts.path + (f"?{parts.query}" if parts.query else "")
     async with asyncio.timeout(timeout):
-        reader, writer = await asyncio.open_connection(parts.hostname, port, ssl=secure, limit=HEAD_LIMIT)
-        target = parts.path + (f"?{parts.query}" if parts.query else "")
-        lines = [f"{method} {target} HTTP/1.1", f"Host: {parts.netloc}"]
-        lines += [f"{name}: {value}" for name, value in headers]
+        ends = await asyncio.open_connection(parts.hostname, port, ssl=secure, limit=HEAD_LIMIT)
+        return await ask(ends, method, target, [("Host", parts.netloc), *headers])
+
+
+async def ask(ends: Ends, method: str, target: str, headers: Iterable[tuple[str, str]]) -> Upgraded:
+    """Sends one request over a connection that is open and reads the answer's head; OSError closes the connection."""
+    reader, writer = ends
+    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
+    try:
         writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
-            writer.close()
-            raise OSError(f"{parts.netloc} gave no answer") from error
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        status = int(head[0].split(" ")[1])
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, IndexError, ValueError) as error:
+        writer.close()
+        raise OSError("no answer in HTTP") from error
+    except BaseException:
+        writer.close()
+        raise
     pairs = (line.partition(":") for line in head[1:] if line)
-    return Upgraded(int(head[0].split(" ")[1]), {k.strip().lower(): v.strip() for k, _, v in pairs}, reader, writer)
+    return Upgraded(status, {k.strip().lower(): v.strip() for k, _, v in pairs}, reader, writer)
 
 
-def take_over(transport: asyncio.Transport) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+def take_over(transport: asyncio.Transport) -> Ends:
     """The connection of a server's request as plain streams, from the next byte on."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=CHUNK, loop=loop)
@@ -79,9 +90,7 @@ def switching(headers: Mapping[str, str]) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-async def join(
-    one: tuple[asyncio.StreamReader, asyncio.StreamWriter], other: tuple[asyncio.StreamReader, asyncio.StreamWriter]
-) -> None:
+async def join(one: Ends, other: Ends) -> None:
     """Passes bytes both ways until either side ends; both are closed then."""
     pumps = [asyncio.create_task(_pump(one[0], other[1])), asyncio.create_task(_pump(other[0], one[1]))]
     try:

@@ -16,6 +16,7 @@ from typing import Protocol
 import orjson
 from aiohttp import web
 
+from agent.api import dialing
 from agent.api.access import Access
 from agent.api.logs import parse_options, read_log
 from agent.api.views import PodViews
@@ -63,6 +64,7 @@ class NodeApi:
             ):
                 app.router.add_route("*", path, handler)
         app.router.add_route("*", "/portForward/{namespace}/{pod}", self._port_forward)
+        app.router.add_post("/dial/{namespace}/{pod}/{port}", self._dial)
         app.router.add_post("/images", self._import_image)
         return app
 
@@ -147,6 +149,9 @@ class NodeApi:
         socket, protocol = await _accept(request)
         await PortChannels(socket, protocol, connection, ports).run()
         return socket
+
+    async def _dial(self, request: web.Request) -> web.StreamResponse:
+        return await dialing.serve(request, self.views.pods())
 
     async def _import_image(self, request: web.Request) -> web.StreamResponse:
         names = await self.images.import_image(request.content.iter_any())

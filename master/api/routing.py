@@ -113,7 +113,9 @@ def check_served(found: Route) -> Kind:
     if kind is None:
         raise no_such_resource()
     named = bool(info.subresource) or info.verb not in ("list", "watch", "deletecollection", "create")
-    if info.verb not in (subresource.verbs if subresource else kind.verbs) or (named and not info.name):
+    proxied = info.subresource == "proxy"  # takes any method: what it means is the far end's to say
+    allowed = proxied or info.verb in (subresource.verbs if subresource else kind.verbs)
+    if not allowed or (named and not info.name):
         raise method_not_allowed()
     if kind.namespaced and not info.namespace and info.verb not in ("list", "watch"):
         raise method_not_allowed()

@@ -18,6 +18,8 @@ from master.api import admission, allocation, authn, authz, openid
 from master.api.bootstrap import ensure_defaults, publish_masters
 from master.api.building import Parts, Server, open_server
 from master.api.cache import Cache
+from master.api.proxying import Proxies
+from master.api.reaching import Reach
 from master.api.renewing import Renewal
 from master.api.reviewing import creators, token_ways
 from master.api.sealing import Sealing
@@ -117,13 +119,14 @@ def parts(layout: Layout, config: MasterConfig, cache: Cache, sealing: Sealing) 
     numbers = allocation.build(cache, config.cluster.service_cidr, config.cluster.node_ports)
     cache.reloaded += [authorization.reload, lambda: numbers.load(cache)]
     address = f"{advertised(config)[0]}:{config.api.port}"
+    reach = Reach(cache, agent_tls(layout))
     return Parts(
         authentication,
         authorization,
         admission.chain(cache, authorization, numbers, config.controllers.eviction_seconds),
         sealing.seal,
         creators=creators(authentication, authorization),
-        ways={**token_ways(authentication.issuer), **Nodes(cache, agent_tls(layout)).ways()},
+        ways={**token_ways(authentication.issuer), **Nodes(cache, reach.tls).ways(), **Proxies(reach).ways()},
         documents=openid.documents(authentication.issuer, address),
         address=address,
     )

@@ -9,22 +9,19 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 import aiohttp
-import orjson
 from aiohttp import web
 
 from kube.errors import ApiError, bad_request, not_found
-from kube.kinds import known
-from kube.upgrades import Upgraded, dial, join, switching, take_over
+from kube.upgrades import dial
 from master.api.calls import Call
 from master.api.contract import Object, Reader
+from master.api.forwarding import hand_over
+from master.api.reaching import NODE, POD, agent_address, refusal, refusal_of
 from master.api.verbs import Rooms, Verb
 
-POD, NODE = known("v1", "Pod"), known("v1", "Node")
-AGENT_PORT = 10250
 PASSED_ON = (
     "Upgrade",
     "Connection",
@@ -33,6 +30,7 @@ PASSED_ON = (
     "Sec-WebSocket-Protocol",
     "X-Stream-Protocol-Version",
 )
+PASSED_BACK = ("upgrade", "connection", "sec-websocket-accept", "sec-websocket-protocol", "x-stream-protocol-version")
 PATHS = {"exec": "exec", "attach": "attach", "portforward": "portForward", "log": "containerLogs"}
 
 
@@ -59,7 +57,7 @@ class Nodes:
             except (aiohttp.ClientError, TimeoutError) as error:
                 raise _unreachable(pod, error) from error
             if answer.status != 200:
-                raise _refusal(answer.status, await answer.read())
+                raise refusal(answer.status, await answer.read())
             return await _stream(call.request, answer)
 
     async def connect(self, _rooms: Rooms, call: Call) -> web.StreamResponse:
@@ -76,8 +74,8 @@ class Nodes:
         except (OSError, TimeoutError) as error:
             raise _unreachable(pod, error) from error
         if answer.status != 101:
-            raise await _refused(answer)
-        return await _hand_over(call.request, answer)
+            raise await refusal_of(answer)
+        return await hand_over(call.request, answer, {k: v for k, v in answer.headers.items() if k in PASSED_BACK})
 
     def _pod(self, call: Call) -> Object:
         pod = self.reader.get(POD, call.namespace, call.info.name)
@@ -94,21 +92,9 @@ class Nodes:
         meta = pod["metadata"]
         parts = [PATHS[way], meta["namespace"], meta["name"], *([container] if container else [])]
         query = call.request.raw_path.partition("?")[2]
-        return f"https://{address_of(node)}/{'/'.join(quote(part, safe='') for part in parts)}" + (
+        return f"https://{agent_address(node)}/{'/'.join(quote(part, safe='') for part in parts)}" + (
             f"?{query}" if query else ""
         )
-
-
-def address_of(node: Object) -> str:
-    """`host:port` of the node's agent.  ApiError 503 while it has reported no address."""
-    status = node.get("status") or {}
-    known_addresses = {entry["type"]: entry["address"] for entry in reversed(status.get("addresses") or [])}
-    address = known_addresses.get("InternalIP") or known_addresses.get("ExternalIP") or known_addresses.get("Hostname")
-    if not address:
-        name = node["metadata"]["name"]
-        raise ApiError(503, "ServiceUnavailable", f'node "{name}" has reported no address yet')
-    port = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port", AGENT_PORT)
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def container_of(pod: Object, asked: str) -> str:
@@ -140,35 +126,6 @@ async def _stream(request: web.BaseRequest, answer: aiohttp.ClientResponse) -> w
         return response  # the node went away in the middle; so does the stream
     await response.write_eof()
     return response
-
-
-async def _hand_over(request: web.BaseRequest, answer: Upgraded) -> web.StreamResponse:
-    """The client's connection and the agent's become one, until either ends."""
-    transport = request.transport
-    if transport is None:
-        answer.writer.close()
-        raise ConnectionResetError("the client is gone")
-    reader, writer = take_over(transport)
-    kept = ("upgrade", "connection", "sec-websocket-accept", "sec-websocket-protocol", "x-stream-protocol-version")
-    writer.write(switching({name.title(): answer.headers[name] for name in kept if name in answer.headers}))
-    await join((reader, writer), (answer.reader, answer.writer))
-    return web.Response()
-
-
-async def _refused(answer: Upgraded) -> ApiError:
-    body = await answer.body()
-    answer.writer.close()
-    return _refusal(answer.status, body)
-
-
-def _refusal(status: int, body: bytes) -> ApiError:
-    """What the agent said, as our own refusal."""
-    try:
-        said: Mapping[str, Any] = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        said = {}
-    message = str(said.get("message") or body.decode("utf-8", "replace") or f"the node answered {status}")
-    return ApiError(status, str(said.get("reason") or "InternalError"), message)
 
 
 def _unreachable(pod: Object, error: BaseException) -> ApiError:
