@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 
 class PodViews(Protocol):
-    """A pod or container that is not here, or not yet, is an ApiError 404."""
+    """A pod or container that is not here, or not yet, is an ApiError."""
 
     def pods(self) -> list[dict[str, Any]]:
         """Every pod of the node, with its newest status."""

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from agent.pods.containers import CONTAINER_NAME, find_container
+from agent.pods.containers import CONTAINER_NAME
 from agent.pods.images import Images
-from agent.pods.observed import Attempt, Pod
+from agent.pods.logs import logged_run
+from agent.pods.observed import Pod
 from agent.pods.places import NodeFacts, Paths
 from agent.pods.probing import Prober
 from agent.pods.recording import Recorder
@@ -28,7 +29,7 @@ from agent.pods.worker import Worker
 from agent.runtime.contract import Runtime, RuntimeFailure
 from agent.runtime.words import Container, Sandbox
 from kube.client import Client
-from kube.errors import not_found
+from kube.errors import ApiError, not_found
 from kube.informers import Informer
 
 log = logging.getLogger(__name__)
@@ -115,9 +116,9 @@ class PodAgent:
 
     def container_id(self, namespace: str, name: str, container: str) -> str:
         """The running container's id; ApiError 404 when it does not run."""
-        attempt = self._attempt(namespace, name, container)
+        attempt = self.find(namespace, name).sight.attempts.get(container, (None,))[0]
         if attempt is None or not attempt.running:
-            raise not_found("containers", container)
+            raise ApiError(404, "NotFound", f'container not found ("{container}")')
         return attempt.id
 
     def sandbox_id(self, namespace: str, name: str) -> str:
@@ -128,21 +129,13 @@ class PodAgent:
         return sandbox.id
 
     def log_path(self, namespace: str, name: str, container: str, previous: bool = False) -> Path:
-        """The log of a container's present attempt, or of the one before; ApiError 404 when there is none."""
+        """The log of a container's present run, or of the one before; ApiError 400 says why there is none."""
         worker = self.find(namespace, name)
-        attempts = worker.sight.attempts.get(container, ())
-        if len(attempts) <= int(previous):
-            raise not_found("containers", container)
-        attempt = attempts[int(previous)].attempt
-        return self._tools.paths.log(namespace, name, worker.uid, container, attempt)
-
-    def _attempt(self, namespace: str, name: str, container: str) -> Attempt | None:
-        worker = self.find(namespace, name)
-        try:
-            find_container(worker.pod, container)
-        except KeyError:
-            raise not_found("containers", container) from None
-        return next(iter(worker.sight.attempts.get(container, ())), None)
+        run = logged_run(worker.shown(), container, previous)
+        for attempt in worker.sight.attempts.get(container, ()):
+            if attempt.id == run:
+                return self._tools.paths.log(namespace, name, worker.uid, container, attempt.attempt)
+        raise not_found("containers", container)
 
     # What happens
 

@@ -35,7 +35,7 @@ DOCKER_HUB = "docker.io"
 
 
 class ImageTrouble(Exception):
-    """The image cannot be used now; `events` are (reason, message) of what to record."""
+    """The image cannot be used now; `events` are (type, reason, message) of what to record."""
 
     def __init__(self, trouble: Trouble, events: Iterable[tuple[str, str, str]] = ()) -> None:
         super().__init__(trouble.message)
@@ -59,8 +59,10 @@ class Images:
         self._gate = asyncio.Semaphore(PARALLEL)
         self._backoffs: dict[str, tuple[BackOff, str]] = {}
 
-    async def ensure(self, container: Mapping[str, Any], logins: Mapping[str, Login]) -> Found:
-        """The image of `container`, pulled where its policy says; ImageTrouble otherwise."""
+    async def ensure(
+        self, container: Mapping[str, Any], logins: Mapping[str, Login], pulling: Callable[[str], None]
+    ) -> Found:
+        """The image of `container`, pulled where its policy says; ImageTrouble otherwise.  `pulling` hears of a pull."""
         name = container["image"]
         problem = invalid_name(name)
         if problem:
@@ -74,14 +76,17 @@ class Images:
         if rule == "Never":
             said = f'Container image "{name}" is not present with pull policy of Never'
             raise self._trouble("ErrImageNeverPull", said, "ErrImageNeverPull")
-        return await self._pull(name, logins)
+        return await self._pull(name, logins, pulling)
 
-    async def _pull(self, name: str, logins: Mapping[str, Login]) -> Found:
+    async def _pull(self, name: str, logins: Mapping[str, Login], pulling: Callable[[str], None]) -> Found:
         held = self._backoffs.get(name)
         if held and self._clock() < held[0].due(held[0].since):
             said = f'Back-off pulling image "{name}": {held[1]}'
             trouble = Trouble("ImagePullBackOff", said, held[0].due(held[0].since))
-            raise ImageTrouble(trouble, [("Normal", "BackOff", f'Back-off pulling image "{name}"')])
+            events = [("Normal", "BackOff", f'Back-off pulling image "{name}"')]
+            raise ImageTrouble(trouble, [*events, ("Warning", "Failed", "Error: ImagePullBackOff")])
+        asked = self._clock()
+        pulling(f'Pulling image "{name}"')
         async with self._gate:
             started = self._clock()
             try:
@@ -92,8 +97,9 @@ class Images:
         if image is None:
             raise self._pull_failed(name, RuntimeFailure("NOT_FOUND", "the runtime lost it again"))
         self._backoffs.pop(name, None)
-        took = self._clock() - started
-        return Found(image, f'Successfully pulled image "{name}" in {took:.3f}s. Image size: {image.size} bytes.')
+        now = self._clock()
+        took = f"{now - started:.3f}s ({now - asked:.3f}s including waiting)"
+        return Found(image, f'Successfully pulled image "{name}" in {took}. Image size: {image.size} bytes.')
 
     def _pull_failed(self, name: str, failure: RuntimeFailure) -> ImageTrouble:
         now = self._clock()

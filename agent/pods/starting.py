@@ -5,6 +5,8 @@ Every way this can fail is a reason in the container's status and an event; the 
 
 from __future__ import annotations
 
+from functools import partial
+
 from agent.pods.containers import Prepared, container_config, find_container
 from agent.pods.environment import ConfigError, container_environment
 from agent.pods.handling import Asked, Outcome, ask
@@ -34,7 +36,9 @@ async def start(tools: Tools, pod: Pod, memory: Memory, seen: Observed, step: St
     try:
         secrets = [reference["name"] for reference in pod["spec"].get("imagePullSecrets") or ()]
         objects = tools.references.objects(pod["metadata"]["uid"])
-        found = await tools.images.ensure(container, logins(objects.get(("Secret", name)) for name in secrets))
+        known = logins(objects.get(("Secret", name)) for name in secrets)
+        pulling = partial(tools.recorder.record, pod, "Normal", "Pulling", container=step.name)
+        found = await tools.images.ensure(container, known, pulling)
     except ImageTrouble as trouble:
         for kind, reason, message in trouble.events:
             tools.recorder.record(pod, kind, reason, message, step.name)

@@ -79,6 +79,7 @@ async def test_a_missing_image_is_pulled_and_its_failure_told(agent, api, runtim
     agent.images_changed()
     await api.until(waiting("ImagePullBackOff"))
     assert runtime.pulled == ["far/away:1"]
+    assert api.events == ["Pulling", "Failed", "Failed", "BackOff", "Failed"]
 
 
 async def test_a_pull_is_given_up_when_the_pod_is_deleted(agent, api, runtime):
