@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from provisioning.supervising.services import Service
 
 STEADY_SECONDS = 5.0
+CAME_UP_SECONDS = 1.0
+"""Who lived so long had come up: whatever ended it, it is back within a second."""
 
 
-def backoff(failures: int) -> float:
-    """Seconds before the next start: 0.1 after the first failure, doubled each time, 15 at most."""
-    return float(min(0.1 * 2 ** min(failures - 1, 10), 15.0)) if failures else 0.0
+def backoff(failures: int, lived: float = 0.0) -> float:
+    """Seconds before the next start: 0.1 after the first failure, doubled each time, 15 at most (1 for who had come up)."""
+    most = 1.0 if lived >= CAME_UP_SECONDS else 15.0
+    return float(min(0.1 * 2 ** min(failures - 1, 10), most)) if failures else 0.0
 
 
 class Action(enum.Enum):
@@ -43,8 +46,9 @@ class Child:
     def exited(self, code: int, now: float) -> None:
         """Note the end of the process; a steady run forgets earlier failures."""
         asked = self.restarting or not self.wanted
-        self.failures = 0 if asked or now - self.started >= STEADY_SECONDS else self.failures + 1
-        self.due = now if asked else now + backoff(max(self.failures, 1))
+        lived = now - self.started
+        self.failures = 0 if asked or lived >= STEADY_SECONDS else self.failures + 1
+        self.due = now if asked else now + backoff(max(self.failures, 1), lived)
         self.pid, self.told, self.restarting, self.last_exit = 0, 0.0, False, code
 
     def asked(self, verb: str, now: float) -> None:

@@ -7,7 +7,10 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.timeout(300)
 def test_a_third_node_is_discovered_joined_by_name_loses_power_and_comes_back(cluster, space, until):
     cluster.master("virtual create", "node-3")
     try:
@@ -94,6 +97,7 @@ def _master_pid(cluster):
     return 0
 
 
+@pytest.mark.timeout(300)
 def test_a_master_killed_in_the_middle_of_writes_loses_nothing_acknowledged(cluster, space, until):
     """10 kills in all: 500 creates by 8 clients; what was acknowledged is there, pods and Services went on."""
     token = cluster.kubectl("-n", "kube-system", "get", "sa", "default", "-o", "name")

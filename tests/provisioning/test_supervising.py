@@ -46,6 +46,10 @@ def test_backoff_doubles_and_is_bounded() -> None:
     assert [backoff(n) for n in (0, 1, 2, 3, 99)] == [0.0, 0.1, 0.2, 0.4, 15.0]
 
 
+def test_who_had_come_up_is_back_within_a_second_however_often_it_is_killed() -> None:
+    assert backoff(99, lived=1.5) == 1.0
+
+
 CHILD = Service("x", SLEEPER, after=("first",), stop_seconds=2.0)
 
 
