@@ -14,6 +14,7 @@ from kube.decoding import decode
 from kube.errors import ApiError
 from kube.kinds import Kind
 from master.api import views
+from master.api.answers import Answer
 from master.api.contract import Object, RequestInfo, UserInfo
 from master.api.entries import Entry
 from master.api.media import JSON, PLAIN, Form, body_type
@@ -141,7 +142,7 @@ def batches(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 def respond(body: bytes, status: int = 200, media: str = JSON, warnings: list[str] | None = None) -> web.Response:
     headers = {"Content-Type": media, "Cache-Control": _NO_CACHE}
-    response = web.Response(body=body, status=status, headers=headers)
+    response = Answer(body=body, status=status, headers=headers)
     for message in warnings or ():
         response.headers.add("Warning", f'299 - "{_quoted(message)}"')
     return response
