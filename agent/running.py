@@ -16,10 +16,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import psutil
 from aiohttp import web
 
 from agent.api.access import Access
+from agent.api.sampling import Look, NodeUse, Sampler
 from agent.api.server import NodeApi, health_app, serve, tls_context
+from agent.api.telling import Numbers
 from agent.dns.tables import publish
 from agent.network.running import Network
 from agent.node.capacity import EVICTION_DISK, EVICTION_MEMORY, Capacity, LoadMeter, capacity, system_info
@@ -197,7 +200,7 @@ class Agent:
             services=lambda: services.informers[0].store.values(),
         )
         nodes.on_change(lambda *_change: network.changed())
-        runners = await self._listen(pods, services.proxy, keeper)
+        runners = await self._listen(pods, services.proxy, keeper, Sampler(lambda: self._look(meter)))
         try:
             async with asyncio.TaskGroup() as tasks:
                 for work in (
@@ -260,7 +263,19 @@ class Agent:
         )
         return Services(table, proxy, self.layout.run / "services.json", informers)
 
-    async def _listen(self, pods: PodAgent, proxy: Proxy, keeper: NodeKeeper) -> list[web.AppRunner]:
+    async def _look(self, meter: LoadMeter) -> Look:
+        """What the node and its containers use now."""
+        has = self._capacity
+        disk = psutil.disk_usage(str(self.layout.root))
+        containers = [
+            one for one in await self.runtime.usage() if one.time
+        ]  # one that has ended is told without a time
+        images = await self.runtime.image_filesystems()
+        memory = has.memory - meter.available_memory()
+        use = NodeUse(time.time(), meter.cpu_seconds(), memory, has.memory, disk.used, disk.total, has.cpus)
+        return Look(use, containers, images)
+
+    async def _listen(self, pods: PodAgent, proxy: Proxy, keeper: NodeKeeper, sampler: Sampler) -> list[web.AppRunner]:
         server = self.config.server
         access = Access(self.client, self.name, time.monotonic)
         tls = tls_context(str(self.files.serving_certificate), str(self.files.serving_key), str(self.files.authority))
@@ -269,7 +284,8 @@ class Agent:
             pods.images_changed()
             keeper.changed()
 
-        api = NodeApi(access, pods, self.runtime, self.runtime, images_changed).app()
+        numbers = Numbers(self.name, sampler, pods.pods).handlers()
+        api = NodeApi(access, pods, self.runtime, self.runtime, images_changed, numbers).app()
 
         def problem() -> str:
             return "" if proxy.synced.is_set() else "the service proxy has not written its rules yet"

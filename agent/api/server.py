@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -50,11 +50,15 @@ class NodeApi:
     streams: Streams
     images: Images
     images_changed: Callable[[], None]
+    numbers: Mapping[str, Handler] = field(default_factory=dict)
+    """Path → what tells the node's numbers there."""
 
     def app(self) -> web.Application:
         app = web.Application(middlewares=[self._admit], client_max_size=1 << 20)
         app.router.add_get("/healthz", _healthy)
         app.router.add_get("/pods", self._pods)
+        for path, tell in self.numbers.items():
+            app.router.add_get(path, tell)
         app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", self._logs)
         for way in ("exec", "attach"):
             handler = self._exec if way == "exec" else self._attach

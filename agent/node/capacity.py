@@ -59,11 +59,11 @@ class LoadMeter:
     clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
-        self._busy, self._at = self._cpu_seconds(), self.clock()
+        self._busy, self._at = self.cpu_seconds(), self.clock()
 
     def read(self) -> Load:
         has = capacity(self.root, self.limits)
-        busy, now = self._cpu_seconds(), self.clock()
+        busy, now = self.cpu_seconds(), self.clock()
         seconds = max(now - self._at, 1e-3)
         cpu = (busy - self._busy) / seconds / has.cpus
         self._busy, self._at = busy, now
@@ -87,7 +87,8 @@ class LoadMeter:
         """The share of the file system that is free."""
         return 1 - float(psutil.disk_usage(str(self.root)).percent) / 100
 
-    def _cpu_seconds(self) -> float:
+    def cpu_seconds(self) -> float:
+        """CPU time spent since the node's start."""
         used = cgroups.used() if self.limits.cpus else None
         if used is not None:
             return used.cpu_seconds
