@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kube.kinds import BUILT_IN, Kind
+from master.api import admission
 from master.api.cache import Cache
 from master.api.contract import Admission, Authenticator, Authorizer
 from master.api.customs.living import Living
@@ -23,6 +24,7 @@ from master.api.metrics import Metrics
 from master.api.openapi import OpenApi
 from master.api.registry import Registry
 from master.api.served import Served
+from master.api.transactions import Transactions
 from master.api.verbs import Rooms, Verb
 from master.api.watching import Watches
 from master.store.contract import Store
@@ -92,6 +94,7 @@ async def open_server(
 
 def build(store: Store, cache: Cache, given: Parts, served: Served) -> Server:
     registry = Registry(store, cache, given.admission, given.seal)
+    admission.connect(given.admission, Transactions(store, cache))
     lists = Lists(store, cache)
     watches = Watches(cache, lists)
     api = Api(Rooms(registry, lists, watches), served.find, given.authenticator, given.authorizer)

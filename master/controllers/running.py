@@ -26,6 +26,7 @@ from master.controllers import (
     namespaces,
     nodelife,
     podgc,
+    quotas,
     replicating,
     serviceaccounts,
     signing,
@@ -54,9 +55,10 @@ CONTROLLERS: tuple[Callable[[Context], Loop], ...] = (
     signing.build,
     aggregation.build,
     bootstraptokens.build,
+    quotas.build,
     garbage.build,
 )
-"""Garbage collection comes last: it reads the metadata of what the others keep whole."""
+"""Quotas and garbage collection come last: they read the metadata of what the others keep whole."""
 
 
 async def run(client: Client, config: MasterConfig, layout: Layout | None = None) -> None:

@@ -8,6 +8,8 @@ Does not: what needs no cluster (defaults, validation), and who may ask at all (
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from master.api.admission.certificates import Certificates
 from master.api.admission.default_tolerations import DefaultTolerations
 from master.api.admission.limit_ranger import LimitRanger
@@ -17,7 +19,9 @@ from master.api.admission.node_taint import NodeTaint
 from master.api.admission.plugin import admit
 from master.api.admission.pod_security import PodSecurity
 from master.api.admission.priority import Priority
+from master.api.admission.quota_ledger import Transactions
 from master.api.admission.rbac_escalation import RbacEscalation
+from master.api.admission.resource_quota import ResourceQuotas
 from master.api.admission.runtime_class import RuntimeClass
 from master.api.admission.service_account import ServiceAccounts
 from master.api.admission.storage_class import DefaultStorageClass
@@ -26,13 +30,14 @@ from master.api.authz import Authorization
 from master.api.contract import Admission
 from master.api.sources import Fresh
 
-__all__ = ["admit", "chain"]
+__all__ = ["admit", "chain", "connect"]
 
 
 def chain(
     reader: Fresh, access: Authorization, allocation: ServiceAllocation, toleration_seconds: int = 300
 ) -> tuple[Admission, ...]:
-    """Every plugin, in order.  Allocation comes last: a number is given only when nothing else is left to refuse."""
+    """Every plugin, in order.  Allocation is the last to change the object: a number is given only when nothing else is
+    left to refuse it for; quotas count what nobody has refused."""
     return (
         NamespaceLifecycle(reader),
         LimitRanger(reader),
@@ -47,4 +52,12 @@ def chain(
         Certificates(access),
         RbacEscalation(access),
         allocation,
+        ResourceQuotas(reader),
     )
+
+
+def connect(plugins: Iterable[Admission], transactions: Transactions) -> None:
+    """Gives the plugins that write what they write with; before the first request."""
+    for plugin in plugins:
+        if isinstance(plugin, ResourceQuotas):
+            plugin.connect(transactions)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from typing import Any
 
 from master.api.admission.plugin import Plugin, concerns, refusal
 from master.api.authz.references import MIRROR
 from master.api.contract import Attributes, Object
+from master.api.metadata import generated_name
 from master.api.rows import POD, SERVICE_ACCOUNT
 from master.api.sources import Fresh, find
 
 MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 VOLUME_PREFIX = "kube-api-access-"
 SECONDS = 3607
-LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 ATTEMPTS, PAUSE = 20, 0.05
 """A new namespace has no account until the controller has made it: so long a pod waits for it."""
 
@@ -78,7 +77,7 @@ def mount_token(spec: Object) -> None:
     present = [
         volume["name"] for volume in volumes if volume["name"].startswith(VOLUME_PREFIX) and "projected" in volume
     ]
-    name = present[0] if present else VOLUME_PREFIX + "".join(secrets.choice(LETTERS) for _ in range(5))
+    name = present[0] if present else generated_name(VOLUME_PREFIX)
     if not present:
         spec["volumes"] = [*volumes, token_volume(name)]
     for container in containers:
