@@ -85,6 +85,10 @@ KUBECONFIGS = (
 )
 
 
+class PkiError(Exception):
+    """An authority's files are not whole; the text names the file and what to do.  Nothing was changed."""
+
+
 def ensure_master_pki(layout: Layout, names: Names, now: datetime | None = None) -> list[Path]:
     """Brings the PKI to what it should be and returns what was written; the second run writes nothing."""
     moment = now or datetime.now(UTC)
@@ -117,9 +121,14 @@ def ensure_secret_key(path: Path, size: int = 32) -> bytes:
 
 
 def _ensure_authority(layout: Layout, name: str, label: str, now: datetime) -> list[Path]:
-    if _file(layout, name, "crt").exists() and _file(layout, name, "key").exists():
-        return []
-    return _write_pair(layout, name, make_ca(label, now))
+    certificate, key = _file(layout, name, "crt"), _file(layout, name, "key")
+    if not certificate.exists():
+        return _write_pair(layout, name, make_ca(label, now))
+    if not key.exists():
+        raise PkiError(f"{key} is missing beside {certificate.name}: put it back; without it nothing can be signed")
+    if not _is_whole(read_pair(layout, name)):
+        raise PkiError(f"{certificate} and {key.name} are not an authority with its key: put them back from a backup")
+    return []
 
 
 def _ensure_leaf(layout: Layout, leaf: Leaf, names: tuple[str, ...], now: datetime) -> list[Path]:
@@ -159,10 +168,20 @@ def _ensure_signing_key(layout: Layout) -> list[Path]:
 
 
 def _is_good(pair: Pair, authority: Pair, wanted: Subject, now: datetime) -> bool:
+    if not _is_whole(pair):
+        return False
     facts = read_certificate(pair.certificate)
     same = (facts.common_name, facts.organizations) == (wanted.common_name, wanted.organizations)
-    whole = is_pair(pair) and is_issued_by(pair.certificate, authority.certificate)
-    return same and whole and facts.names.issuperset(wanted.names) and not is_due(facts, now)
+    issued = is_issued_by(pair.certificate, authority.certificate)
+    return same and issued and facts.names.issuperset(wanted.names) and not is_due(facts, now)
+
+
+def _is_whole(pair: Pair) -> bool:
+    """Whether both can be read and belong together: a power cut leaves a half, or a new key beside an old certificate."""
+    try:
+        return is_pair(pair)
+    except ValueError:
+        return False
 
 
 def _write_pair(layout: Layout, name: str, pair: Pair) -> list[Path]:

@@ -12,7 +12,9 @@ import click
 
 from kube.config import MasterConfig, SettingsError, read_master
 from kube.layout import Layout
+from kube.pki import PkiError
 from master.running import ROLES, run_roles
+from master.store.contract import DamagedError, StoreFileError
 
 log = logging.getLogger(__name__)
 
@@ -37,17 +39,17 @@ def run(config: Path | None, root: Path, roles: str, verbose: bool) -> None:
 
     try:
         uvloop.run(_until_stopped(layout, settings, chosen))
-    except OSError as error:
+    except (OSError, SettingsError, PkiError, StoreFileError, DamagedError) as error:
         raise click.ClickException(str(error)) from error
 
 
 def _settings(layout: Layout, config: Path | None) -> MasterConfig:
     path = config or layout.config / "master.toml"
-    if config is None and not path.exists():
-        return MasterConfig()
+    if config and not path.exists():
+        raise click.ClickException(f"{path}: there is no such file")
     try:
         return read_master(path)
-    except (SettingsError, OSError) as error:
+    except SettingsError as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -56,12 +56,14 @@ def collect_rarely() -> None:
 
 
 async def run_roles(layout: Layout, config: MasterConfig, roles: Sequence[str]) -> None:
-    async with asyncio.TaskGroup() as group:
-        if "api" in roles:
-            from master.api.running import open_api
+    api = None
+    if "api" in roles:
+        from master.api.running import open_api
 
-            api = await open_api(layout, config)
-            collect_rarely()
+        api = await open_api(layout, config)
+        collect_rarely()
+    async with asyncio.TaskGroup() as group:
+        if api is not None:
             group.create_task(api.run(), name="api")
         for name, role in CLIENTS.items():
             if name in roles:

@@ -86,7 +86,12 @@ async def open_server(
     served = Served(kinds)
     Serving(cache, served)
     following = await cache.start()
-    server = build(store, cache, parts(cache), served)
+    try:
+        given = parts(cache)
+    except BaseException:
+        following.cancel()
+        raise
+    server = build(store, cache, given, served)
     server.following = following
     server.living = asyncio.create_task(Living(server.registry).run(), name="definitions")
     return server

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
 import socket
@@ -63,20 +64,21 @@ class ApiRole:
 
 
 async def open_api(layout: Layout, config: MasterConfig) -> ApiRole:
-    """Everything up to the first request; OSError when a port or the store's file cannot be had."""
+    """Everything up to the first request; OSError when a port cannot be had, or what the opened parts raise."""
     ensure_master_pki(layout, names_of(config))
-    store = open_store(layout, config)
-    try:
+    async with contextlib.AsyncExitStack() as undo:
+        store = open_store(layout, config)
+        undo.push_async_callback(store.close)
         sealing = build_sealing(layout)
         server = await open_server(store, lambda cache: parts(layout, config, cache, sealing), sealing.open)
+        undo.push_async_callback(server.stop)
         await make_first_objects(layout, config, server)
         tls = tls_of(layout)
         listener = Listener(server.api.handle, config.api.bind, config.api.port, tls)
         await listener.start()
+        undo.push_async_callback(listener.stop)
         etcd = await _open_etcd(layout, config, store)
-    except BaseException:
-        await store.close()
-        raise
+        undo.pop_all()
     renewal = Renewal(layout, lambda: names_of(config), {"apiserver": tls}, lambda: publish(config, server))
     return ApiRole(store, server, listener, etcd, renewal)
 

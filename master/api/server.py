@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -37,7 +38,7 @@ def server_tls(certificate: Path, key: Path, client_ca: Path) -> ssl.SSLContext:
 
 
 class Listener:
-    """`await start()` listens, `await stop()` closes; `port` is the real one when 0 was asked for."""
+    """`await start()` listens, or raises OSError; `await stop()` closes; `port` is the real one when 0 was asked for."""
 
     def __init__(self, handler: Handler, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         self._handler = handler
@@ -50,15 +51,18 @@ class Listener:
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         server = self._server = web.Server(self._handler, request_factory=_request)
-        self._socket = await loop.create_server(
-            lambda: Connection(server, loop),
-            self._host,
-            self.port,
-            ssl=self._tls,
-            backlog=BACKLOG,
-            reuse_address=True,
-            ssl_handshake_timeout=HANDSHAKE if self._tls else None,
-        )
+        try:
+            self._socket = await loop.create_server(
+                lambda: Connection(server, loop),
+                self._host,
+                self.port,
+                ssl=self._tls,
+                backlog=BACKLOG,
+                reuse_address=True,
+                ssl_handshake_timeout=HANDSHAKE if self._tls else None,
+            )
+        except OSError as error:
+            raise OSError(f"the API cannot listen on {self._host}:{self.port}: {_reason(error)}") from error
         self.port = self._socket.sockets[0].getsockname()[1]
         log.info("listening address=%s port=%d tls=%s", self._host, self.port, self._tls is not None)
 
@@ -70,6 +74,10 @@ class Listener:
         self._server.pre_shutdown()
         await self._server.shutdown(FINISH)
         self._socket = None
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno).lower() if error.errno else str(error)
 
 
 def _request(message, payload, protocol, writer, task) -> web.BaseRequest:  # type: ignore[no-untyped-def]  # aiohttp's own types are private

@@ -18,7 +18,7 @@ from kube.certificates import (
 )
 from kube.connections import read_kubeconfig
 from kube.layout import Layout
-from kube.pki import Names, cluster_id, ensure_master_pki, read_pair
+from kube.pki import Names, PkiError, cluster_id, ensure_master_pki, read_pair
 
 NOW = datetime(2027, 5, 1, tzinfo=UTC)
 
@@ -128,3 +128,16 @@ def test_the_cluster_id_follows_the_authority(layout, tmp_path):
     ensure_master_pki(other, Names(), NOW)
     assert len(cluster_id(layout)) == 16
     assert cluster_id(layout) != cluster_id(other)
+
+
+def test_a_damaged_certificate_is_made_anew(layout):
+    (layout.pki / "apiserver.crt").write_text("")
+    assert {path.name for path in ensure_master_pki(layout, Names(addresses=("192.0.2.2",)), NOW)} == {
+        "apiserver.crt", "apiserver.key"
+    }  # fmt: skip
+
+
+def test_an_authority_without_its_key_is_never_replaced(layout):
+    (layout.pki / "ca.key").unlink()
+    with pytest.raises(PkiError, match=r"ca\.key is missing"):
+        ensure_master_pki(layout, Names(), NOW)

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from kube.config import SettingsError
 from master.api.contract import Credentials, UserInfo
 
 
@@ -25,8 +26,12 @@ def digest(token: str) -> bytes:
 
 
 def read_static_tokens(path: Path) -> StaticTokens:
-    """ValueError names the file and the line that is malformed."""
-    return StaticTokens(parse(path.read_text().splitlines(), str(path)))
+    """SettingsError names the file and the line that is malformed."""
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"api.token_file {path}: {error}") from error
+    return StaticTokens(parse(lines, str(path)))
 
 
 def parse(lines: Iterable[str], source: str) -> dict[bytes, UserInfo]:
@@ -35,7 +40,7 @@ def parse(lines: Iterable[str], source: str) -> dict[bytes, UserInfo]:
         if not row or row[0].startswith("#"):
             continue
         if len(row) < 3 or not row[0] or not row[1]:
-            raise ValueError(f"{source}, line {number}: must be token,user,uid and perhaps groups")
+            raise SettingsError(f"{source}, line {number}: must be token,user,uid and perhaps groups")
         groups = tuple(group.strip() for group in row[3].split(",") if group.strip()) if len(row) > 3 else ()
         users[digest(row[0])] = UserInfo(row[1], groups, uid=row[2])
     return users

@@ -96,7 +96,9 @@ async def serve(store: Store, bind: str, port: int, tls: TlsFiles, *, name: str 
     try:
         bound = server.add_secure_port(f"{host}:{port}", credentials)
     except RuntimeError as error:
-        raise OSError(f"etcd's API cannot listen on {host}:{port}: {error}") from error
+        raise OSError(
+            f"etcd's API cannot listen on {host}:{port}: the port is taken or the address not ours"
+        ) from error
     member = Member(name, (f"https://{host}:{bound}",))
     server.add_generic_rpc_handlers(tuple(handlers(store, member)))
     await server.start()

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from kube.certificates import Subject, issue, make_ca, make_key, public_pem, read_certificate
+from kube.config import SettingsError
 from kube.errors import ApiError
 from master.api.authn import static_tokens
 from master.api.authn.impersonation import impersonate
@@ -189,7 +190,7 @@ def test_the_token_file():
     users = static_tokens.parse(["# who", "", 't1,ann,7,"crew, others"', "t2,bob,8"], "tokens.csv")
     assert users[static_tokens.digest("t1")] == UserInfo("ann", ("crew", "others"), "7")
     assert users[static_tokens.digest("t2")] == UserInfo("bob", (), "8")
-    with pytest.raises(ValueError, match=r"tokens.csv, line 1: must be token,user,uid"):
+    with pytest.raises(SettingsError, match=r"tokens.csv, line 1: must be token,user,uid"):
         static_tokens.parse(["t1"], "tokens.csv")
 
 
