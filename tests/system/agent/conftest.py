@@ -184,6 +184,9 @@ class Api:
         if pod:
             self.streams[key[1]].append(pod["status"])
         self.informer.apply(key, pod)
+        self._happened()
+
+    def _happened(self):
         for waiting in self.waiting:
             waiting.set()
         self.waiting.clear()
@@ -215,6 +218,7 @@ class Api:
     async def create(self, kind, namespace, obj, subresource="", name=""):
         if kind.kind == "Event":
             self.events.append(obj)
+            self._happened()
             return obj
         if (kind.kind, subresource) == ("ServiceAccount", "token"):
             return {"status": {"token": f"token of {name}", "expirationTimestamp": "2099-01-01T00:00:00Z"}}
