@@ -68,7 +68,7 @@ class Names:
         return tuple(dict.fromkeys(wanted))
 
 
-AUTHORITIES = {"ca": "wherry", "etcd/ca": "wherry-etcd"}
+AUTHORITIES = {"ca": "wherry", "etcd/ca": "wherry-etcd", "front-proxy-ca": "wherry-front-proxy"}
 SERVED = (
     Leaf("apiserver", "ca", Subject("kube-apiserver"), server=True),
     Leaf("etcd/server", "etcd/ca", Subject("etcd-server"), server=True, client=True),
@@ -76,6 +76,7 @@ SERVED = (
 )
 CLIENTS = (
     Leaf("apiserver-kubelet-client", "ca", Subject("kube-apiserver-kubelet-client", MASTERS), client=True),
+    Leaf("front-proxy-client", "front-proxy-ca", Subject("front-proxy-client"), client=True),
     Leaf("apiserver-etcd-client", "etcd/ca", Subject("kube-apiserver-etcd-client"), client=True),
 )
 KUBECONFIGS = (

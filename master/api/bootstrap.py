@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from kube.errors import ApiError
-from kube.kinds import Kind, kind_of
+from kube.kinds import Kind, kind_of, known
 from master.api import default_objects
 from master.api.contract import Object
 from master.api.rows import ENDPOINT_SLICE, ENDPOINTS
@@ -29,6 +29,14 @@ BOOTSTRAPPING = {"kubernetes.io/bootstrapping": "wherry"}
 RBAC = "rbac.authorization.k8s.io"
 CONTROLLER_ROLES = "system:controller:"
 SERVICE_PORT = 443
+CONFIG_MAP = known("v1", "ConfigMap")
+REQUEST_HEADERS = {
+    "requestheader-allowed-names": '["front-proxy-client"]',
+    "requestheader-extra-headers-prefix": '["X-Remote-Extra-"]',
+    "requestheader-group-headers": '["X-Remote-Group"]',
+    "requestheader-uid-headers": '["X-Remote-Uid"]',
+    "requestheader-username-headers": '["X-Remote-User"]',
+}
 
 
 class Objects(Protocol):
@@ -39,12 +47,14 @@ class Objects(Protocol):
     async def update(self, kind: Kind, namespace: str, name: str, change: Callable[[Object | None], Object]) -> Any: ...
 
 
-async def ensure_defaults(objects: Objects, service_cidr: str, api_port: int, ca: str) -> None:
-    """`ca` is the cluster's authority, PEM."""
+async def ensure_defaults(objects: Objects, service_cidr: str, api_port: int, ca: str, front_proxy: str = "") -> None:
+    """`ca` is the cluster's authority, PEM; `front_proxy` that of the certificate which extension servers are asked with."""
     defaults = default_objects.read()
-    others = [service_range(service_cidr), kubernetes_service(service_cidr, api_port), authentication_config(ca)]
+    authentication = authentication_config(ca, front_proxy)
+    others = [service_range(service_cidr), kubernetes_service(service_cidr, api_port), authentication]
     await _ensure(objects, [namespace(name) for name in NAMESPACES])
     await _ensure(objects, [*defaults, *own_objects(defaults), *others])
+    await objects.update(CONFIG_MAP, "kube-system", authentication["metadata"]["name"], _replaced(authentication))
 
 
 async def _ensure(objects: Objects, wanted: Iterable[Object]) -> None:
@@ -176,10 +186,11 @@ def first_address(service_cidr: str) -> str:
     return str(ipaddress.ip_network(service_cidr)[1])
 
 
-def authentication_config(ca: str) -> Object:
-    """What an extension API server reads to believe the certificates that clients show it."""
+def authentication_config(ca: str, front_proxy: str = "") -> Object:
+    """What an extension API server reads to believe the certificates that clients and this server show it."""
     metadata = {"name": "extension-apiserver-authentication", "namespace": "kube-system"}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"client-ca-file": ca}}
+    headers = {"requestheader-client-ca-file": front_proxy, **REQUEST_HEADERS} if front_proxy else {}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"client-ca-file": ca} | headers}
 
 
 async def publish_masters(objects: Objects, addresses: Iterable[str], port: int) -> None:

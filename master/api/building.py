@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from kube.kinds import BUILT_IN, Kind
 from master.api import admission
+from master.api.aggregation.delegates import Delegates
 from master.api.cache import Cache
 from master.api.contract import Admission, Authenticator, Authorizer
 from master.api.customs.living import Living
@@ -45,6 +46,8 @@ class Parts:
     """Further subresources: (group, plural, name) → what serves them."""
     documents: Mapping[str, Document] = field(default_factory=dict)
     """Further paths outside the resources."""
+    delegates: Delegates | None = None
+    """Who answers for groups that are not served here."""
     address: str = "127.0.0.1:6443"
 
 
@@ -111,6 +114,10 @@ def build(store: Store, cache: Cache, given: Parts, served: Served) -> Server:
     served.tell(discovery.show)
     served.tell(openapi.show)
     _documents(api, server, discovery, openapi)
+    if given.delegates is not None:
+        api.delegates = given.delegates
+        given.delegates.show = discovery.show_delegated
+        given.delegates.publish()
     return server
 
 

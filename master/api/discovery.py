@@ -6,7 +6,7 @@ Everything is built from the table of kinds, once, and kept as bytes until other
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -29,6 +29,12 @@ class Discovery:
         self.address = address
         self.others: list[str] = []
         self._made: dict[str, bytes] = {}
+        self._delegated: Mapping[tuple[str, str], Sequence[Object]] = {}
+
+    def show_delegated(self, resources: Mapping[tuple[str, str], Sequence[Object]]) -> None:
+        """From now on these groups and versions too, which others answer: entries of their APIResourceLists."""
+        self._delegated = resources
+        self._made.clear()
 
     def show(self, kinds: Iterable[Kind]) -> None:
         self.kinds = list(kinds)
@@ -41,13 +47,17 @@ class Discovery:
             versions = found.setdefault(kind.group, [])
             if kind.version not in versions:
                 versions.append(kind.version)
+        for group, version in self._delegated:
+            versions = found.setdefault(group, [])
+            if version not in versions:
+                versions.append(version)
         found.pop("", None)
         return found
 
     async def serve(self, request: web.BaseRequest, _query: Query) -> web.StreamResponse:
         path = request.raw_path.partition("?")[0].rstrip("/")
         if path in ("/api", "/apis") and accepts_aggregated(request.headers.get("Accept", "")):
-            body = self._body(path + " aggregated", lambda: aggregated(self._of(path), path == "/api"))
+            body = self._body(path + " aggregated", lambda: self._aggregated(path))
             return _tagged(request, body, AGGREGATED)
         return _tagged(request, self._body(path, lambda: self._document(path)), "application/json")
 
@@ -57,6 +67,18 @@ class Discovery:
         versions = [f"/apis/{group}/{version}" for group, found in self.groups().items() for version in found]
         paths = sorted({"/api", "/api/v1", "/apis", "/apis/", *groups, *versions, *self.others})
         return respond(orjson.dumps({"paths": paths}))
+
+    def _aggregated(self, root: str) -> Object:
+        document = aggregated(self._of(root), root == "/api")
+        if root == "/apis":
+            present = {item["metadata"]["name"]: item for item in document["items"]}
+            for (group, version), resources in self._delegated.items():
+                item = present.get(group)
+                if item is None:
+                    item = present[group] = {"metadata": {"name": group}, "versions": []}
+                    document["items"].append(item)
+                item["versions"].append(delegated_version(version, resources))
+        return document
 
     def _of(self, root: str) -> list[Kind]:
         return [kind for kind in self.kinds if (kind.group == "") == (root == "/api")]
@@ -153,6 +175,26 @@ def aggregated(kinds: Sequence[Kind], core: bool) -> Object:
         "metadata": {},
         "items": items,
     }
+
+
+def delegated_version(version: str, resources: Sequence[Object]) -> Object:
+    """A version whose resources are known from its APIResourceList, in the aggregated form."""
+    found: dict[str, Object] = {}
+    for one in resources:
+        name, _, subresource = one["name"].partition("/")
+        kind = {"group": one.get("group", ""), "version": one.get("version", ""), "kind": one["kind"]}
+        if subresource:
+            entry = {"subresource": subresource, "responseKind": kind, "verbs": one["verbs"]}
+            found[name].setdefault("subresources", []).append(entry) if name in found else None
+            continue
+        found[name] = {
+            "resource": name,
+            "responseKind": kind,
+            "scope": "Namespaced" if one.get("namespaced") else "Cluster",
+            "singularResource": one.get("singularName", ""),
+            "verbs": one["verbs"],
+        } | {key: one[key] for key in ("shortNames", "categories") if one.get(key)}
+    return {"version": version, "resources": list(found.values()), "freshness": "Current"}
 
 
 def _discovered(kind: Kind) -> Object:

@@ -45,7 +45,7 @@ class Onward:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class _Opened(aiohttp.BaseConnector):
+class Opened(aiohttp.BaseConnector):
     """Uses the connection that `connect` opens, for one request."""
 
     def __init__(self, connect: Connect) -> None:
@@ -70,7 +70,7 @@ async def forward(request: web.BaseRequest, onward: Onward) -> web.StreamRespons
     if "Content-Encoding" in headers and body is not None:  # it was decoded on its way in
         del headers["Content-Encoding"]
         headers.popall("Content-Length", None)
-    session = aiohttp.ClientSession(connector=_Opened(onward.connect), timeout=_FOREVER, auto_decompress=False)
+    session = aiohttp.ClientSession(connector=Opened(onward.connect), timeout=_FOREVER, auto_decompress=False)
     url = URL(f"http://{onward.host}{onward.target}", encoded=True)
     async with session:
         try:
@@ -82,7 +82,7 @@ async def forward(request: web.BaseRequest, onward: Onward) -> web.StreamRespons
                 allow_redirects=False,
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
             )
-        except (aiohttp.ClientError, ConnectionError) as error:
+        except (aiohttp.ClientError, OSError) as error:
             raise ApiError(503, "ServiceUnavailable", f"error trying to reach service: {error}") from error
         return await _back(request, answer, onward)
 

@@ -18,6 +18,7 @@ from kube import apply, times
 from kube.errors import ApiError, unauthorized
 from kube.kinds import Kind
 from master.api import views
+from master.api.aggregation.delegates import Delegates
 from master.api.authn.impersonation import impersonate
 from master.api.authn.union import ANONYMOUS, anonymous
 from master.api.authz.messages import forbidden
@@ -31,8 +32,6 @@ from master.api.verbs import VERBS, Rooms, Verb
 from master.api.versions import version_of
 
 log = logging.getLogger(__name__)
-
-IMPERSONATING = ("Impersonate-User", "Impersonate-Group", "Impersonate-Uid")
 
 Document = Callable[[web.BaseRequest, Query], Awaitable[web.StreamResponse]]
 Creator = Callable[[UserInfo, str, Object], Awaitable[Object]]
@@ -54,6 +53,7 @@ class Api:
     documents: dict[str, Document] = field(default_factory=dict)
     creators: dict[tuple[str, str], Creator] = field(default_factory=dict)
     ways: dict[tuple[str, str, str], Verb] = field(default_factory=lambda: dict(SUBRESOURCES))
+    delegates: Delegates | None = None
     observe: Callable[[Route, int, float], None] = _unobserved
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -83,6 +83,10 @@ class Api:
     async def _answer(self, request: web.BaseRequest, asked: Route, query: Query) -> web.StreamResponse:
         user = await self._user(request, asked)
         self._authorize(user, asked)
+        if asked.kind is None and self.delegates is not None:
+            delegate = self.delegates.find(asked.info)
+            if delegate is not None:
+                return await delegate.serve(request, asked, query, user)
         if not asked.info.is_resource:
             return await self._document(request, asked.info.path, query)
         version = version_of(check_served(asked))
@@ -97,7 +101,8 @@ class Api:
             user = anonymous(asked.info.path)
         if user is None:
             raise unauthorized()
-        if any(name in request.headers for name in IMPERSONATING):
+        headers = request.headers
+        if "Impersonate-User" in headers or "Impersonate-Group" in headers or "Impersonate-Uid" in headers:
             return impersonate(user, request.headers.items(), self.authorizer)
         return user
 

@@ -16,6 +16,11 @@ from kube.config import MasterConfig
 from kube.layout import Layout
 from kube.pki import Names, ensure_master_pki
 from master.api import admission, allocation, authn, authz, openid
+from master.api.aggregation import usage
+from master.api.aggregation.availability import Availability
+from master.api.aggregation.delegates import Delegates
+from master.api.aggregation.local import ensure_local
+from master.api.aggregation.remote import Remote
 from master.api.bootstrap import ensure_defaults, publish_masters
 from master.api.building import Parts, Server, open_server
 from master.api.cache import Cache
@@ -46,11 +51,15 @@ class ApiRole:
     renewal: Renewal
 
     async def run(self) -> None:
-        renewing = asyncio.create_task(self.renewal.run(), name="certificates")
+        beside = [asyncio.create_task(self.renewal.run(), name="certificates")]
+        if self.server.api.delegates is not None:
+            availability = Availability(self.server.api.delegates, self.server.registry)
+            beside.append(asyncio.create_task(availability.run(), name="availability"))
         try:
             await self.server.followed()
         finally:
-            renewing.cancel()
+            for task in beside:
+                task.cancel()
             await self.close()
 
     async def close(self) -> None:
@@ -85,8 +94,9 @@ async def open_api(layout: Layout, config: MasterConfig) -> ApiRole:
 
 async def make_first_objects(layout: Layout, config: MasterConfig, server: Server) -> None:
     """What a cluster cannot be without, and where its masters are now."""
-    authority = (layout.pki / "ca.crt").read_text()
-    await ensure_defaults(server.registry, config.cluster.service_cidr, config.api.port, authority)
+    authorities = [(layout.pki / name).read_text() for name in ("ca.crt", "front-proxy-ca.crt")]
+    await ensure_defaults(server.registry, config.cluster.service_cidr, config.api.port, *authorities)
+    await ensure_local(server.registry)
     await publish(config, server)
 
 
@@ -122,6 +132,12 @@ def parts(layout: Layout, config: MasterConfig, cache: Cache, sealing: Sealing) 
     cache.reloaded += [authorization.reload, lambda: numbers.load(cache)]
     address = f"{advertised(config)[0]}:{config.api.port}"
     reach = Reach(cache, agent_tls(layout))
+    front_proxy = layout.pki / "front-proxy-client.crt"
+    delegates = Delegates(
+        cache,
+        {(usage.GROUP, usage.VERSION): usage.UsageApi(reach)},
+        lambda service: Remote(service, reach, front_proxy),
+    )
     return Parts(
         authentication,
         authorization,
@@ -131,6 +147,7 @@ def parts(layout: Layout, config: MasterConfig, cache: Cache, sealing: Sealing) 
         ways={**token_ways(authentication.issuer), **Nodes(cache, reach.tls).ways(), **Proxies(reach).ways()},
         documents=openid.documents(authentication.issuer, address),
         address=address,
+        delegates=delegates,
     )
 
 
