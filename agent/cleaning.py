@@ -12,6 +12,7 @@ import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from agent.network.cni import BRIDGE, FILE_NAME
 from agent.network.routes import PROTOCOL
@@ -28,6 +29,8 @@ from kube.layout import Layout
 log = logging.getLogger(__name__)
 
 RUNTIME_SECONDS = 20.0
+TASKS = "io.containerd.runtime.v2.task/k8s.io"
+"""Below the runtime's state: a folder for each container that runs."""
 _IP = "/usr/sbin/ip"
 _CONTAINERD = "/usr/bin/containerd"
 
@@ -63,28 +66,39 @@ async def remove_pods(runtime: Containerd) -> None:
 
 @asynccontextmanager
 async def _runtime(layout: Layout, config: AgentConfig) -> AsyncIterator[Containerd | None]:
-    """The runtime; one started for the while where it has ended, None where it never ran."""
-    settings = layout.config / "containerd.toml"
+    """The runtime; one started for the while where it has ended, None where it holds no pod."""
     async with Containerd(config.runtime.endpoint) as runtime:
-        try:
-            await runtime.version()
+        if await _answers(runtime):
             yield runtime
-            return
-        except RuntimeFailure as error:
-            if not error.unreachable:
-                raise
-        if not settings.exists():
+        elif not any((layout.run / "containerd" / TASKS).glob("*")):
             yield None
-            return
-        child = await asyncio.create_subprocess_exec(
-            _CONTAINERD, "--config", str(settings), stderr=asyncio.subprocess.DEVNULL, start_new_session=True
-        )
-        try:
-            await runtime.wait_ready(RUNTIME_SECONDS)
-            yield runtime
-        finally:
+        else:
+            async with _started(layout.config / "containerd.toml"):
+                await runtime.wait_ready(RUNTIME_SECONDS)
+                yield runtime
+
+
+async def _answers(runtime: Containerd) -> bool:
+    try:
+        await runtime.version()
+    except RuntimeFailure as error:
+        if error.unreachable:
+            return False
+        raise
+    return True
+
+
+@asynccontextmanager
+async def _started(settings: Path) -> AsyncIterator[None]:
+    child = await asyncio.create_subprocess_exec(
+        _CONTAINERD, "--config", str(settings), stderr=asyncio.subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        yield
+    finally:
+        if child.returncode is None:
             child.terminate()
-            await child.wait()
+        await child.wait()
 
 
 async def remove_rules(tables: Iptables) -> None:
@@ -116,7 +130,8 @@ def remove_files(layout: Layout) -> None:
     for mounted in (*mounts_below(pods), *mounts_below(layout.run / "containerd")):
         kernel.unmount(mounted)
     for folder in (pods, layout.run / "cni", layout.root / "var/log/pods"):
-        shutil.rmtree(folder, ignore_errors=True)
+        for child in folder.glob("*"):
+            shutil.rmtree(child)
     for path in (layout.root / "etc/cni/net.d" / FILE_NAME, layout.run / "services.json"):
         path.unlink(missing_ok=True)
 

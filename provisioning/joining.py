@@ -36,6 +36,15 @@ mv "$d.new" "$d"
 ln -sfn "$d" "$(dirname "$d")/current"
 """
 
+ANSWERS = """\
+n=0
+until ctr --address "$1" version > /dev/null 2>&1; do
+  n=$((n + 1))
+  [ $n -lt 100 ] || { echo "containerd does not start: $(tail -n 1 "$2" 2>&1)" >&2; exit 1; }
+  sleep 0.1
+done
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -77,6 +86,7 @@ def prepare(machine: Machine, order: Order, packages: tuple[Path, ...] = ()) -> 
         home.runtime_service,
         "container runtime",
         before=(Put(home.containerd_settings, runtime_settings(machine, home).encode()),),
+        after=(Run(("sh", "-c", ANSWERS, "sh", str(place.socket), str(home.log(home.runtime_service)))),),
         makes=(PurePosixPath(place.root), PurePosixPath(place.state), PurePosixPath(place.cni_config)),
     )
 
@@ -204,6 +214,7 @@ def service_step(
     title: str,
     *,
     before: tuple[Action, ...] = (),
+    after: tuple[Action, ...] = (),
     undo: tuple[Run, ...] = (),
     makes: tuple[PurePosixPath, ...] = (),
 ) -> Step:
@@ -215,7 +226,7 @@ def service_step(
         end = (*end, Run(("systemctl", "daemon-reload")))
     else:
         makes = (*makes, home.log(service))
-    actions = (*before, Put(installation.path, installation.content.encode()), *start)
+    actions = (*before, Put(installation.path, installation.content.encode()), *start, *after)
     return Step(title, actions, (*end, *undo), makes, start)
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import paramiko
 
-CONNECT_SECONDS = 8.0
+CONNECT_SECONDS = 20.0  # where a former board of this address is remembered, only the packet sent at 15 s arrives
 COMMAND_SECONDS = 600.0
 CHUNK = 256 << 10
 
@@ -41,7 +41,12 @@ class CommandFailed(Exception):
     output: str
 
     def __str__(self) -> str:
-        return f"`{shlex.join(self.argv)}` ended with {self.code}: {last_words(self.output)}"
+        return f"`{shown(self.argv)}` ended with {self.code}: {last_words(self.output)}"
+
+
+def shown(argv: Sequence[str]) -> str:
+    """A command for people: of a script only what it was given."""
+    return f"a script with {shlex.join(argv[4:])}" if tuple(argv[:2]) == ("sh", "-c") else shlex.join(argv)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +165,7 @@ class SshLink:
             channel.exec_command(shlex.join(words))
             return _finish(argv, _converse(channel, stdin), check)
         except (paramiko.SSHException, EOFError, OSError) as error:
-            raise LinkError(f"{self.address}: the link broke during `{shlex.join(argv[:3])}`: {error}") from error
+            raise LinkError(f"{self.address}: the link broke during `{shown(argv)}`: {error}") from error
 
     def put(self, path: PurePosixPath, content: bytes, mode: int = 0o644) -> None:
         """Over a command's standard input, so that it works through sudo too."""
