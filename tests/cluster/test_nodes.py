@@ -1,10 +1,10 @@
 """Nodes that come, fail and come back; a master that is killed: on the shared cluster, left as it was found."""
 
-import concurrent.futures
 import json
 import os
 import signal
-import time
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,39 +99,32 @@ def _master_pid(cluster):
 
 @pytest.mark.timeout(300)
 def test_a_master_killed_in_the_middle_of_writes_loses_nothing_acknowledged(cluster, space, until):
-    """10 kills in all: 500 creates by 8 clients; what was acknowledged is there, pods and Services went on."""
-    token = cluster.kubectl("-n", "kube-system", "get", "sa", "default", "-o", "name")
-    assert token
+    """10 kills, 500 creates by 8 clients: what was acknowledged is there; pods and Services went on without a master."""
     cluster.kubectl("-n", space, "create", "deployment", "web", "--image=wherry.local/web:1", "--replicas=2")
     cluster.kubectl("-n", space, "expose", "deployment", "web", "--port=80")
     before = {p["metadata"]["uid"] for p in cluster.wait_pods(space, "app=web", 2)}
     address = cluster.json("-n", space, "get", "service", "web")["spec"]["clusterIP"]
+    fetch = ("curl", "-sS", "--max-time", "5", f"http://{address}/")
+    until(lambda: "pod web" in cluster.on_node("node-1", *fetch, check=False), 20, "the Service's answer")
     acknowledged = set()
     for kill in range(10):
         acknowledged |= _create_under_fire(cluster, space, kill, until)
-        said = cluster.on_node("node-1", "curl", "-sS", "--max-time", "5", f"http://{address}/")
-        assert "pod web" in said, "the Service goes on without a master"
-        until(
-            lambda: cluster.run("kubectl", "get", "--raw", "/readyz", check=False).returncode == 0, 30, "the API again"
-        )
+        assert "pod web" in cluster.on_node("node-1", *fetch), "the Service goes on without a master"
     there = {item["metadata"]["name"] for item in cluster.json("-n", space, "get", "configmaps")["items"]}
     assert acknowledged <= there, sorted(acknowledged - there)
-    assert len(acknowledged) >= 200
+    assert len(acknowledged) > 400
     assert {p["metadata"]["uid"] for p in cluster.wait_pods(space, "app=web", 2)} == before
     until(lambda: all(cluster.nodes().values()), 60, "all nodes Ready")
 
 
 def _create_under_fire(cluster, space, kill, until):
-    """50 creates by 8 clients, the master killed in their middle; the names that were acknowledged."""
-    names = [f"k{kill}-{number}" for number in range(50)]
+    """50 creates by 8 clients, the master killed after the twentieth acknowledgement; the names acknowledged."""
     pid = until(lambda: _master_pid(cluster), 30, "the master's process")
-
-    def create(name):
-        done = cluster.run("kubectl", "-n", space, "create", "configmap", name, "--from-literal=a=b", check=False)
-        return name if done.returncode == 0 else None
-
-    with concurrent.futures.ThreadPoolExecutor(8) as clients:
-        made = [clients.submit(create, name) for name in names]
-        time.sleep(0.4 + 0.05 * kill)
+    script = Path(__file__).parent / "creating.py"
+    clients = cluster.start(sys.executable, script, space, f"k{kill}", "50", stdout=subprocess.PIPE)
+    with clients.stdout:
+        heard = [clients.stdout.readline().strip() for _ in range(20)]
         os.kill(pid, signal.SIGKILL)
-        return {name for name in (future.result() for future in made) if name}
+        heard += clients.stdout.read().split()
+    assert clients.wait(10) == 0 and len(heard) == 50
+    return {name for name in heard if not name.endswith("?")}
