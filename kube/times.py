@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 
 LAYOUT = "2006-01-02T15:04:05Z07:00"
 MICRO_LAYOUT = "2006-01-02T15:04:05.000000Z07:00"
@@ -29,7 +31,12 @@ _MICRO = re.compile("".join(f"(?:{shape})" for _, shape in _MICRO_PARTS), re.ASC
 
 
 def now() -> str:
-    return text(datetime.now(UTC))
+    return _second(int(time.time()))
+
+
+@lru_cache(maxsize=2)
+def _second(number: int) -> str:
+    return text(datetime.fromtimestamp(number, UTC))
 
 
 def micro_now() -> str:
@@ -38,12 +45,18 @@ def micro_now() -> str:
 
 def text(moment: datetime) -> str:
     """`2026-01-02T03:04:05Z`; fractions are cut off."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+    return _text(moment, "seconds")
 
 
 def micro_text(moment: datetime) -> str:
     """`2026-01-02T03:04:05.000006Z`."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return _text(moment, "microseconds")
+
+
+def _text(moment: datetime, precision: str) -> str:
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec=precision).removesuffix("+00:00") + "Z"
 
 
 def parse(value: str) -> datetime:
@@ -55,11 +68,12 @@ def parse(value: str) -> datetime:
     micros = int((match[7] or "0")[:6].ljust(6, "0"))
     try:
         moment = datetime(year, month, day, hour, minute, second, micros, _zone(match))
-        return moment.astimezone(UTC)
+        return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ValueError(f'parsing time "{value}": {_out_of_range(match)} out of range') from error
 
 
+@lru_cache(maxsize=1024)
 def canonical(value: str) -> str:
     """The text the API answers for a `Time`."""
     return text(parse(value))

@@ -4,27 +4,11 @@ import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 import pytest
 
 from kube.kinds import Kind, kind_of
-
-
-@dataclass(frozen=True)
-class Entry:
-    namespace: str
-    name: str
-    data: bytes
-
-    def decode(self) -> dict[str, Any]:
-        return orjson.loads(self.data)
-
-
-@dataclass(frozen=True)
-class Change:
-    type: str
-    entry: Entry
-    old: Entry | None
+from master.api.entries import Entry, attributes_of, shape_of
+from master.api.watchers import Change
 
 
 @dataclass
@@ -62,7 +46,10 @@ class MemoryReader:
         return kind_of(obj).qualified, meta.get("namespace", ""), meta["name"]
 
     def _tell(self, key: tuple[str, str, str], event: str, obj: dict[str, Any]) -> None:
-        change = Change(event, Entry(key[1], key[2], orjson.dumps(obj)), None)
+        kind = kind_of(obj)
+        shape = shape_of(kind)
+        tail = shape.tail(shape.encode(obj))
+        change = Change(event, Entry(shape, key[1], key[2], tail, 1, attributes_of(kind, obj)), None)
         for listener in self.listeners.get(key[0], []):
             listener(change)
 

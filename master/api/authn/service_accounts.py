@@ -15,6 +15,7 @@ from typing import Any
 from kube.errors import unauthorized
 from kube.kinds import Kind
 from master.api.authn.jwt import BadToken, Claims, Verifier, claims_of
+from master.api.authn.union import with_authenticated
 from master.api.contract import Credentials, UserInfo
 from master.api.rows import NODE, POD, SECRET, SERVICE_ACCOUNT
 from master.api.sources import Fresh, find
@@ -52,20 +53,24 @@ class ServiceAccountTokens:
         self._known: dict[bytes, Verified] = {}
 
     async def authenticate(self, credentials: Credentials) -> UserInfo | None:
-        if not credentials.token:
+        token = credentials.token
+        if not token:
             return None
-        if digest_of(credentials.token) not in self._known and not is_ours(credentials.token):
+        digest = digest_of(token)
+        if digest not in self._known and not is_ours(token):
             return None
         try:
-            return (await self.verify(credentials.token, self.audiences)).user
+            return (await self._verify(token, digest, self.audiences)).user
         except BadToken as error:
             raise unauthorized("invalid bearer token") from error
 
     async def verify(self, token: str, audiences: Sequence[str]) -> Verified:
         """BadToken when it is not good now, here, and for one of `audiences`."""
-        digest = digest_of(token)
+        return await self._verify(token, digest_of(token), audiences)
+
+    async def _verify(self, token: str, digest: bytes, audiences: Sequence[str]) -> Verified:
         verified = self._known.get(digest) or self._learn(token, digest)
-        if not set(verified.audiences) & set(audiences):
+        if not any(audience in audiences for audience in verified.audiences):
             raise BadToken(f"token audiences {list(verified.audiences)} are not among {list(audiences)}")
         self._check_times(verified.claims)
         await self._check_objects(verified.claims)
@@ -76,7 +81,7 @@ class ServiceAccountTokens:
         if claims.get("iss") != ISSUER:
             raise BadToken("another issuer")
         try:
-            verified = Verified(claims, _audiences(claims), user_of(claims))
+            verified = Verified(claims, _audiences(claims), with_authenticated(user_of(claims)))
         except (KeyError, TypeError, AttributeError) as error:
             raise BadToken("claims are missing") from error
         if len(self._known) >= REMEMBERED:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from kube.certificates import read_certificate
 from kube.errors import unauthorized
+from master.api.authn.union import with_authenticated
 from master.api.contract import Credentials, Reader, UserInfo
 from master.api.rows import CONFIG_MAP
 
@@ -51,7 +52,7 @@ class CertificateAuthenticator:
         except ValueError as error:
             raise unauthorized(f"the client certificate cannot be read: {error}") from error
         extra = {CREDENTIAL_ID: ("X509SHA256=" + hashlib.sha256(certificate).hexdigest(),)}
-        user = UserInfo(facts.common_name, facts.organizations, extra=extra)
+        user = with_authenticated(UserInfo(facts.common_name, facts.organizations, extra=extra))
         if len(self._known) >= REMEMBERED:
             self._known.clear()
         known = Known(user, facts.not_after.timestamp(), facts.key_hash)

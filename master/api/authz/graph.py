@@ -1,4 +1,7 @@
-"""Which node needs which object: edges from nodes to what their pods name, kept up to date write by write."""
+"""Which node needs which object: edges from nodes to what their pods name, kept up to date write by write.
+
+A pod that is bound is only noted; what it names is read when its node first asks.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from master.api.sources import Change, Source
 Needed = tuple[str, str, str]
 """(resource, namespace, name)."""
 
-EPHEMERAL = b'"ephemeralContainers"'
+LATER = (b'"ephemeralContainers"', b'"resourceClaimStatuses"')
+"""What a pod that is bound may still come to name other objects by."""
+NODE_NAME = 0
+"""Where an entry of a pod keeps its node among its fields."""
 
 
 class Graph:
@@ -21,12 +27,14 @@ class Graph:
         self._reader = reader
         self._pods: dict[tuple[str, str], tuple[str, frozenset[Reference]]] = {}
         self._needed: dict[str, Counter[Needed]] = {}
+        self._unread: dict[str, dict[tuple[str, str], Any]] = {}
         self.load()
 
     def load(self) -> None:
         """Start over from what the reader has."""
         self._pods.clear()
         self._needed.clear()
+        self._unread.clear()
         for pod in self._reader.list(POD):
             self.put(pod)
 
@@ -35,13 +43,15 @@ class Graph:
 
     def _on_change(self, change: Change) -> None:
         entry = change.entry
+        pod, node = (entry.namespace, entry.name), entry.fields[NODE_NAME]
         if change.type == "DELETED":
-            self.drop(entry.namespace, entry.name)
-        elif (entry.namespace, entry.name) not in self._pods or _names_more(entry):
-            self.put(entry.decode())
+            self._unread.get(node, {}).pop(pod, None)
+            self.drop(*pod)
+        elif node and (pod not in self._pods or any(member in entry.tail for member in LATER)):
+            self._unread.setdefault(node, {})[pod] = entry
 
     def put(self, pod: Object) -> None:
-        """A pod without a node concerns no node; bound, what it names does not change but by ephemeral containers."""
+        """A pod without a node concerns no node."""
         meta, node = pod["metadata"], pod["spec"].get("nodeName", "")
         namespace, name = meta["namespace"], meta["name"]
         self.drop(namespace, name)
@@ -64,6 +74,8 @@ class Graph:
             del self._needed[node]
 
     def needs(self, node: str, resource: str, namespace: str, name: str) -> bool:
+        for entry in self._unread.pop(node, {}).values():
+            self.put(entry.decode())
         counter = self._needed.get(node)
         if counter is None:
             return False
@@ -79,7 +91,3 @@ class Graph:
 
 def _needed(namespace: str, name: str, found: frozenset[Reference]) -> list[Needed]:
     return [("pods", namespace, name), *((resource, namespace, named) for resource, named in found)]
-
-
-def _names_more(entry: Any) -> bool:
-    return EPHEMERAL in entry.data or b'"resourceClaimStatuses"' in entry.data

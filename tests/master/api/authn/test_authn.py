@@ -60,7 +60,7 @@ def certificate():
 
 async def test_a_certificate_names_user_and_groups(reader, clock, certificate):
     user = await CertificateAuthenticator(reader, clock).authenticate(Credentials(certificate, None))
-    assert (user.name, user.groups) == ("ann", ("crew", "others"))
+    assert (user.name, user.groups) == ("ann", ("crew", "others", "system:authenticated"))
     assert user.extra["authentication.kubernetes.io/credential-id"][0].startswith("X509SHA256=")
 
 
@@ -141,7 +141,7 @@ async def test_a_pods_token_says_where_it_runs(accounts):
     pod = {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "uid-of-p"}
     user = await tokens.authenticate(Credentials(None, await issued(issuer, boundObjectRef=pod)))
     assert (user.name, user.uid) == ("system:serviceaccount:acc:robot", "uid-of-robot")
-    assert user.groups == ("system:serviceaccounts", "system:serviceaccounts:acc")
+    assert user.groups == ("system:serviceaccounts", "system:serviceaccounts:acc", "system:authenticated")
     assert {key.rpartition("/")[2]: value[0] for key, value in user.extra.items() if "JTI" not in value[0]} == {
         "pod-name": "p",
         "pod-uid": "uid-of-p",
