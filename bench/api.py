@@ -64,6 +64,9 @@ def served(roles: str) -> Iterator[tuple[int, Layout]]:
             process = subprocess.Popen(words, stderr=log)
         try:
             yield process.pid, Layout(Path(folder))
+        except BaseException:
+            print((Path(folder) / "log").read_text()[-2000:], file=sys.stderr)
+            raise
         finally:
             process.terminate()
             process.wait(20)
