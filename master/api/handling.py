@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import orjson
@@ -16,7 +16,6 @@ from aiohttp import web
 
 from kube import apply, times
 from kube.errors import ApiError, unauthorized
-from kube.kinds import Kind
 from master.api import views
 from master.api.aggregation.delegates import Delegates
 from master.api.authn.impersonation import impersonate
@@ -91,7 +90,10 @@ class Api:
             return await self._document(request, asked.info.path, query)
         version = version_of(check_served(asked))
         form = accepted(request.headers.get("Accept", ""), wants_pretty(query))
-        return await self._resource(Call(request, asked, version, query, user, form))
+        call = Call(request, asked, version, query, user, form)
+        if version.kind.custom is not None and version.kind.custom.deprecation:
+            call.warn(version.kind.custom.deprecation)
+        return await self._resource(call)
 
     # Who, and may they
 
@@ -190,7 +192,3 @@ def not_found_page(path: str) -> web.Response:
     if path.startswith(("/api/", "/apis/")):
         raise ApiError(404, "NotFound", "the server could not find the requested resource")
     return respond(b"404 page not found\n", 404, "text/plain; charset=utf-8")
-
-
-def kinds_finder(kinds: Mapping[tuple[str, str, str], Kind]) -> FindKind:
-    return lambda group, version, plural: kinds.get((group, version, plural))

@@ -7,15 +7,18 @@ grow stricter without locking up the objects there are.
 
 from __future__ import annotations
 
-import re
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from kube.errors import Cause
+from kube.patterns import compile_pattern
 from master.api.customs.formats import FORMATS
 from master.api.customs.logic import logic
 from master.api.customs.values import NEW, correlated, type_of
 from master.api.validation.problems import Path, Problems
+
+log = logging.getLogger(__name__)
 
 Object = dict[str, Any]
 Check = Callable[[Any, Any, Path, Problems], None]
@@ -93,7 +96,7 @@ def _enum(allowed: list[Any]) -> Check:
 def _text(schema: Object) -> Check:
     low, high = schema.get("minLength"), schema.get("maxLength")
     pattern, format = schema.get("pattern") or "", schema.get("format") or ""
-    search = re.compile(pattern).search if pattern else None
+    search = _search(pattern)
     test = FORMATS.get(format)
 
     def check(value: Any, _old: Any, at: Path, out: Problems) -> None:
@@ -109,6 +112,17 @@ def _text(schema: Object) -> Check:
             out.wrong_type(at, value, f'{at} in body must be of type {format}: "{value}"')
 
     return check
+
+
+def _search(pattern: str) -> Callable[[str], Any] | None:
+    """None for no pattern, and for one that cannot be read: then it is not asked."""
+    if not pattern:
+        return None
+    try:
+        return compile_pattern(pattern).search
+    except ValueError as error:
+        log.warning("left out a pattern that cannot be read: %s", error)
+        return None
 
 
 def _number(schema: Object) -> Check:

@@ -12,8 +12,8 @@ from kube.errors import Cause
 from master.api.customs import scaling
 from master.api.customs.checking import Check, checker
 from master.api.customs.listing import uniqueness
-from master.api.customs.values import NEW
-from master.api.validation.problems import ROOT, Problems
+from master.api.customs.values import NEW, has_rules
+from master.api.validation.problems import ROOT, Path, Problems
 
 Object = dict[str, Any]
 Judge = Callable[[Object, Object | None, str], list[Cause]]
@@ -33,6 +33,7 @@ def judge(schema: Object, scale: Object | None) -> Judge:
     """(object, the one it replaces, subresource) → causes."""
     whole, status = checker(schema, root=True), _status_checker(schema)
     unique = uniqueness(schema)
+    ask = _rules(schema)
 
     def problems(obj: Object, old: Object | None, subresource: str) -> list[Cause]:
         out = Problems()
@@ -42,11 +43,23 @@ def judge(schema: Object, scale: Object | None) -> Judge:
             scaling.check(scale, obj, out)
         if unique is not None:
             unique(obj, before, ROOT, out)
+        if ask is None:
+            return out
         if any(cause.reason in BLOCKING for cause in out):
             out.append(UNCHECKED)
+        else:
+            ask(obj, before, ROOT, out)
         return out
 
     return problems
+
+
+def _rules(schema: Object) -> Callable[[Any, Any, Path, Problems], None] | None:
+    if not has_rules(schema):
+        return None
+    from master.api.customs.rules import rules  # the expression language is loaded where there is an expression
+
+    return rules(schema)
 
 
 def _status_checker(schema: Object) -> Check:

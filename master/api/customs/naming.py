@@ -13,8 +13,6 @@ from master.api.customs.definitions import ESTABLISHED, NAMES_ACCEPTED, conditio
 
 Object = dict[str, Any]
 
-SINGLE = (("plural", "PluralConflict"), ("singular", "SingularConflict"))
-KINDS = (("kind", "KindConflict"), ("listKind", "ListKindConflict"))
 APPROVAL = "api-approved.kubernetes.io"
 APPROVED = "KubernetesAPIApprovalPolicyConformant"
 PROTECTED = (".k8s.io", ".kubernetes.io")
@@ -45,25 +43,26 @@ def _accepted(definition: Object) -> Object:
 
 
 def _accept(wanted: Object, present: Object, taken: list[Object]) -> tuple[Object, tuple[str, str, str] | None]:
-    """The names accepted now, and the first refusal."""
+    """The names accepted now, and the last refusal, which is the one that is told."""
     resources = {
         name for one in taken for name in (one.get("plural"), one.get("singular"), *(one.get("shortNames") or ()))
     }
     kinds = {name for one in taken for name in (one.get("kind"), one.get("listKind"))}
     names: Object = {"plural": present.get("plural", ""), "kind": present.get("kind", "")} | present
     refusal = None
-    for fields, used in ((SINGLE, resources), (KINDS, kinds)):
-        for field, reason in fields:
-            if wanted.get(field) in used:
-                refusal = refusal or ("False", reason, f'"{wanted[field]}" is already in use')
-            elif field in wanted:
-                names[field] = wanted[field]
-    short = [name for name in wanted.get("shortNames") or () if name in resources]
-    if short:
-        listed = ", ".join(f'"{name}" is already in use' for name in short)
-        refusal = refusal or ("False", "ShortNamesConflict", listed)
-    else:
-        _take(names, wanted, "shortNames")
+    for field, used, reason in (
+        ("plural", resources, "PluralConflict"),
+        ("singular", resources, "SingularConflict"),
+        ("shortNames", resources, "ShortNamesConflict"),
+        ("kind", kinds, "KindConflict"),
+        ("listKind", kinds, "ListKindConflict"),
+    ):
+        found = wanted.get(field) or []
+        taken_names = [name for name in (found if isinstance(found, list) else [found]) if name in used]
+        if taken_names:
+            refusal = ("False", reason, ", ".join(f'"{name}" is already in use' for name in taken_names))
+        else:
+            _take(names, wanted, field)
     _take(names, wanted, "categories")
     return names, refusal
 
@@ -71,7 +70,7 @@ def _accept(wanted: Object, present: Object, taken: list[Object]) -> tuple[Objec
 def _take(names: Object, wanted: Object, field: str) -> None:
     if wanted.get(field):
         names[field] = wanted[field]
-    else:
+    elif field not in ("plural", "kind"):
         names.pop(field, None)
 
 

@@ -54,3 +54,10 @@ def correlated(schema: Object) -> Match:
 def key_of(item: Any, keys: tuple[str, ...]) -> bytes:
     """What tells an item of a list of maps from the others."""
     return orjson.dumps([item.get(key) for key in keys] if type(item) is dict else [])
+
+
+def has_rules(schema: Any) -> bool:
+    """Whether there is a rule anywhere in a schema."""
+    if isinstance(schema, dict):
+        return bool(schema.get("x-kubernetes-validations")) or any(map(has_rules, schema.values()))
+    return isinstance(schema, list) and any(map(has_rules, schema))

@@ -99,6 +99,15 @@ def _namespace(obj: Object, old: Object) -> None:
     _take(obj.setdefault("spec", {}), old.get("spec") or {}, "finalizers")
 
 
+def _definition(obj: Object, _old: Object) -> None:
+    """A version that objects are stored in from now on is one that they were stored in."""
+    status = obj.setdefault("status", {})
+    stored = status.get("storedVersions") or []
+    new = [one["name"] for one in obj["spec"].get("versions") or () if one.get("storage") and one["name"] not in stored]
+    if new:
+        status["storedVersions"] = [*stored, *new]
+
+
 def _daemon_set(obj: Object, old: Object) -> None:
     """The template's own count of changes, which clients may not write."""
     before = (old["metadata"].get("annotations") or {}).get(TEMPLATE_GENERATION, "0")
@@ -150,6 +159,7 @@ ON_UPDATE: dict[tuple[str, str], Callable[[Object, Object], None]] = {
     ("CertificateSigningRequest", ""): _request,
     ("CertificateSigningRequest", "approval"): _approval,
     ("CertificateSigningRequest", "status"): _signed,
+    ("CustomResourceDefinition", ""): _definition,
     ("DaemonSet", ""): _daemon_set,
     ("Namespace", ""): _namespace,
     ("Pod", "ephemeralcontainers"): _ephemeral,

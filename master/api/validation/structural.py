@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from master.api.customs.values import has_rules
 from master.api.validation.problems import Path, Problems
 from master.api.validation.rules import Object
 
@@ -28,6 +29,10 @@ def check_schema(schema: Object, at: Path, out: Problems, with_status: bool) -> 
     if len(out) == before:
         _defaults(schema, at, out)
     _walk(schema, at, out)
+    if len(out) == before and has_rules(schema):
+        from master.api.customs.rulechecks import check_rules  # the expression language is loaded where there is one
+
+        check_rules(schema, at, out)
 
 
 def children(schema: Object, at: Path) -> list[tuple[Object, Path, str]]:
