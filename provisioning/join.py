@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import platform
+import re
 import sys
 import tempfile
 import threading
@@ -39,6 +40,7 @@ from provisioning.steps import Begun, Run, Step
 from provisioning.transport import CommandFailed, Link, LinkError, Login, SshLink, last_words
 
 T = TypeVar("T")
+NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*")
 Tell = Callable[[str, str], None]
 """Told (name of the machine, what happens)."""
 FAILURES = (LinkError, CommandFailed, NotSigned, NotReady, ApiError, aiohttp.ClientError, TimeoutError)
@@ -132,6 +134,8 @@ async def join_over(
         can_serve=(architecture(platform.machine()),),
         python=(sys.version_info.major, sys.version_info.minor),
     )
+    if not NAME.fullmatch(name):
+        said.append("its name is none for a node: a-z, 0-9, - and . in it, 253 letters at most; change its host name")
     if said:
         raise JoinError(f"{name}: {'; and '.join(said)}")
     order = order_for(cluster, link, name, wishes, home)

@@ -21,17 +21,22 @@ MASTER = Path(sys.prefix) / "bin/master"
 SCRIPT = """\
 set -e
 ip link set lo up
-ip link add up0 type dummy
+ip link add up0 type veth peer name up1
 ip address add 192.0.2.2/24 dev up0
-ip link set up0 up
+ip link set up0 up; ip link set up1 up
 ip route add default via 192.0.2.1
-iptables-save | grep -v '^[#:]' > "$2/rules.before"; ip route show table all > "$2/routes.before"; ip -o addr > "$2/links.before"
+look() {
+  iptables-save | grep '^-' > "$2/rules.$1" || true
+  ip route show table all | grep -v 'fe80\\|ff00' > "$2/routes.$1"
+  ip -o -4 addr > "$2/links.$1"
+}
+look before "$2"
 "$1" up --root "$2" --virtual-nodes 1 --json > "$2/first.json"
 "$1" up --root "$2" --virtual-nodes 1 --json > "$2/second.json"
 "$1" down --root "$2" --quiet
 "$1" up --root "$2" --virtual-nodes 1 --json > "$2/third.json"
 "$1" down --root "$2" > "$2/down.txt"
-iptables-save | grep -v '^[#:]' > "$2/rules.after"; ip route show table all > "$2/routes.after"; ip -o addr > "$2/links.after"
+look after "$2"
 """
 HOST = ("/etc/cni", "/opt/wherry", "/var/lib/wherry", "/run/wherry", "/var/log/pods", "/etc/wherry", "/var/lib/cni")
 

@@ -1,0 +1,50 @@
+"""What the port mapping plugin leaves in the kernel, taken away only once no pod has a port any more."""
+
+from __future__ import annotations
+
+from agent.cleaning import plugin_removal
+
+LEFT = """\
+*filter
+:INPUT ACCEPT [0:0]
+COMMIT
+*nat
+:PREROUTING ACCEPT [0:0]
+:CNI-HOSTPORT-DNAT - [0:0]
+:CNI-HOSTPORT-MASQ - [0:0]
+:CNI-HOSTPORT-SETMARK - [0:0]
+-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT
+-A OUTPUT -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT
+-A POSTROUTING -m comment --comment "CNI portfwd requiring masquerade" -j CNI-HOSTPORT-MASQ
+-A CNI-HOSTPORT-MASQ -m mark --mark 0x2000/0x2000 -j MASQUERADE
+-A CNI-HOSTPORT-SETMARK -m comment --comment "CNI portfwd masquerade mark" -j MARK --set-xmark 0x2000/0x2000
+COMMIT
+"""
+
+REMOVAL = """\
+*nat
+-D PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT
+-D OUTPUT -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT
+-D POSTROUTING -m comment --comment "CNI portfwd requiring masquerade" -j CNI-HOSTPORT-MASQ
+-F CNI-HOSTPORT-DNAT
+-F CNI-HOSTPORT-MASQ
+-F CNI-HOSTPORT-SETMARK
+-X CNI-HOSTPORT-DNAT
+-X CNI-HOSTPORT-MASQ
+-X CNI-HOSTPORT-SETMARK
+COMMIT
+"""
+
+
+def test_its_chains_and_the_jumps_to_them_go() -> None:
+    assert plugin_removal(LEFT) == REMOVAL
+
+
+def test_nothing_goes_while_a_pod_has_a_port() -> None:
+    assert (
+        plugin_removal(LEFT.replace("COMMIT\n*nat", "COMMIT\n*nat\n-A CNI-HOSTPORT-DNAT -p tcp -j CNI-DN-1f0e")) == ""
+    )
+
+
+def test_where_it_never_was_nothing_is_done() -> None:
+    assert plugin_removal("*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n") == ""
