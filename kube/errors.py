@@ -15,7 +15,8 @@ class Cause:
     field: str = ""
 
     def to_json(self) -> dict[str, str]:
-        body = {"reason": self.reason, "message": self.message}
+        body = {"reason": self.reason} if self.reason else {}
+        body["message"] = self.message
         return body | {"field": self.field} if self.field else body
 
 

@@ -80,6 +80,8 @@ class Attributes:
     dry_run: bool = False
     options: Object = field(default_factory=dict)
     warn: Callable[[str], None] = lambda _message: None
+    annotate: Callable[[str, str], None] = lambda _key, _value: None
+    """Adds to what the audit log says of the request."""
 
 
 class Reader(Protocol):

@@ -24,6 +24,7 @@ from master.api.aggregation.remote import Remote
 from master.api.bootstrap import ensure_defaults, publish_masters
 from master.api.building import Parts, Server, open_server
 from master.api.cache import Cache
+from master.api.flow import turns
 from master.api.proxying import Proxies
 from master.api.reaching import Reach
 from master.api.renewing import Renewal
@@ -141,13 +142,14 @@ def parts(layout: Layout, config: MasterConfig, cache: Cache, sealing: Sealing) 
     return Parts(
         authentication,
         authorization,
-        admission.chain(cache, authorization, numbers, config.controllers.eviction_seconds),
+        admission.chain(cache, authorization, numbers, config.controllers.eviction_seconds, reach),
         sealing.seal,
         creators=creators(authentication, authorization),
         ways={**token_ways(authentication.issuer), **Nodes(cache, reach.tls).ways(), **Proxies(reach).ways()},
         documents=openid.documents(authentication.issuer, address),
         address=address,
         delegates=delegates,
+        turns=turns.build(cache),
     )
 
 

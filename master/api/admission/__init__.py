@@ -25,20 +25,27 @@ from master.api.admission.resource_quota import ResourceQuotas
 from master.api.admission.runtime_class import RuntimeClass
 from master.api.admission.service_account import ServiceAccounts
 from master.api.admission.storage_class import DefaultStorageClass
+from master.api.admission.webhooks import MUTATING, VALIDATING, Hooks, MutatingWebhooks, ValidatingWebhooks
 from master.api.allocation import ServiceAllocation
 from master.api.authz import Authorization
 from master.api.contract import Admission
+from master.api.posting import Poster
+from master.api.reaching import Reach
 from master.api.sources import Fresh
 
 __all__ = ["admit", "chain", "connect"]
 
 
 def chain(
-    reader: Fresh, access: Authorization, allocation: ServiceAllocation, toleration_seconds: int = 300
+    reader: Fresh,
+    access: Authorization,
+    allocation: ServiceAllocation,
+    toleration_seconds: int = 300,
+    reach: Reach | None = None,
 ) -> tuple[Admission, ...]:
     """Every plugin, in order.  Allocation is the last to change the object: a number is given only when nothing else is
-    left to refuse it for; quotas count what nobody has refused."""
-    return (
+    left to refuse it for; quotas count what nobody has refused.  `reach` is the way to webhooks that are Services."""
+    before = (
         NamespaceLifecycle(reader),
         LimitRanger(reader),
         ServiceAccounts(reader),
@@ -51,6 +58,12 @@ def chain(
         RuntimeClass(reader),
         Certificates(access),
         RbacEscalation(access),
+    )
+    poster = Poster(reach or Reach(reader, None))
+    return (
+        *before,
+        MutatingWebhooks(Hooks(reader, MUTATING, poster, access), before),
+        ValidatingWebhooks(Hooks(reader, VALIDATING, poster, access)),
         allocation,
         ResourceQuotas(reader),
     )

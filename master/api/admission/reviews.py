@@ -1,0 +1,135 @@
+"""AdmissionReview v1: the question put to a webhook, and what its answer means.  Pure but for the question's uid.
+
+Source: the API's documentation of dynamic admission control.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from kube.errors import ApiError
+from master.api.contract import Attributes, Object, UserInfo
+
+API_VERSION = "admission.k8s.io/v1"
+OPTIONS = {"CREATE": "CreateOptions", "UPDATE": "UpdateOptions", "DELETE": "DeleteOptions"}
+
+
+class AnswerError(Exception):
+    """What the webhook sent is no answer to the question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    allowed: bool
+    status: Object = field(default_factory=dict)
+    patch: list[Any] = field(default_factory=list)
+    warnings: tuple[str, ...] = ()
+    annotations: dict[str, str] = field(default_factory=dict)
+
+
+def request_of(attributes: Attributes, identity: Callable[[], str] = lambda: str(uuid.uuid4())) -> Object:
+    """The `request` of a review, which expressions see as `request` too."""
+    kind = attributes.kind
+    shown = {"group": kind.group, "version": kind.version, "kind": kind.kind}
+    resource = {"group": kind.group, "version": kind.version, "resource": kind.plural}
+    found: Object = {"uid": identity(), "kind": shown, "resource": resource, "requestKind": shown}
+    found["requestResource"] = resource
+    if attributes.subresource:
+        found |= {"subResource": attributes.subresource, "requestSubResource": attributes.subresource}
+    if attributes.name:
+        found["name"] = attributes.name
+    if attributes.namespace:
+        found["namespace"] = attributes.namespace
+    elif (kind.group, kind.kind) == ("", "Namespace"):
+        found["namespace"] = attributes.name
+    return found | {
+        "operation": attributes.operation,
+        "userInfo": user_info(attributes.user),
+        "object": versioned(attributes, attributes.object),
+        "oldObject": versioned(attributes, attributes.old),
+        "dryRun": attributes.dry_run,
+        "options": options_of(attributes),
+    }
+
+
+def user_info(user: UserInfo) -> Object:
+    found: Object = {"username": user.name, "groups": list(user.groups)}
+    if user.uid:
+        found["uid"] = user.uid
+    if user.extra:
+        found["extra"] = {key: list(values) for key, values in user.extra.items()}
+    return found
+
+
+def versioned(attributes: Attributes, obj: Object | None) -> Object | None:
+    """The object with its apiVersion and kind, as they stand before anything else."""
+    if obj is None:
+        return None
+    return {"kind": attributes.kind.kind, "apiVersion": attributes.kind.api_version} | obj
+
+
+def options_of(attributes: Attributes) -> Object | None:
+    kind = OPTIONS.get(attributes.operation)
+    if kind is None:
+        return None
+    return {"kind": kind, "apiVersion": "meta.k8s.io/v1"} | attributes.options
+
+
+def review_of(request: Object) -> bytes:
+    return orjson.dumps({"kind": "AdmissionReview", "apiVersion": API_VERSION, "request": request})
+
+
+def read_answer(body: bytes, uid: str) -> Answer:
+    """AnswerError says which part is missing or wrong."""
+    try:
+        review = orjson.loads(body)
+        response = review.get("response")
+        if (review.get("apiVersion"), review.get("kind")) != (API_VERSION, "AdmissionReview"):
+            found = f"{review.get('apiVersion', '')}, Kind={review.get('kind', '')}"
+            raise AnswerError(f"expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got {found}")
+        if not response:
+            raise AnswerError("webhook response was absent")
+        if response.get("uid") != uid:
+            raise AnswerError(f'expected response.uid="{uid}", got "{response.get("uid", "")}"')
+        return Answer(
+            bool(response.get("allowed")),
+            response.get("status") or {},
+            _patch(response),
+            tuple(map(str, response.get("warnings") or ())),
+            dict(response.get("auditAnnotations") or {}),
+        )
+    except (ValueError, AttributeError, TypeError) as error:
+        raise AnswerError(f"webhook returned a response that cannot be read: {error}") from error
+
+
+def _patch(response: Object) -> list[Any]:
+    text, language = response.get("patch"), response.get("patchType")
+    if not text:
+        if language:
+            raise AnswerError("webhook returned response.patchType but not response.patch")
+        return []
+    if language != "JSONPatch":
+        raise AnswerError(f'webhook returned invalid response.patchType of "{language or ""}"')
+    try:
+        patch = orjson.loads(base64.b64decode(text, validate=True))
+    except binascii.Error as error:
+        raise AnswerError("webhook returned a response.patch that is not base64") from error
+    if not isinstance(patch, list):
+        raise AnswerError("webhook returned a response.patch that is no list")
+    return patch
+
+
+def denial(name: str, status: Object) -> ApiError:
+    """What the webhook said, in its own code and reason, never as a success."""
+    by, code = f'admission webhook "{name}" denied the request', status.get("code")
+    said = status.get("message") or status.get("reason")
+    message = f"{by}: {said}" if said else f"{by} without explanation"
+    details = {key: value for key, value in (status.get("details") or {}).items() if key != "causes"}
+    return ApiError(max(int(code or 400), 400), str(status.get("reason") or ""), message, details=details)

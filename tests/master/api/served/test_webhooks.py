@@ -1,0 +1,261 @@
+"""Admission webhooks: a real HTTPS server that denies, completes, warns, is late or is gone, asked by a whole API server."""
+
+import asyncio
+import base64
+import json
+import ssl
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+from aiohttp import web
+
+from kube.certificates import Subject, issue, make_ca
+from kube.kinds import known
+
+CONFIG_MAPS = "/api/v1/namespaces/w/configmaps"
+GROUP = "/apis/admissionregistration.k8s.io/v1"
+RULES = [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["configmaps"]}]
+JSON_PATCH = "JSONPatch"
+NOW = datetime.now(UTC)
+GONE = 9  # nobody listens on the discard port
+
+
+class Webhook:
+    """Answers each path by its function; keeps what it was asked."""
+
+    def __init__(self, port, bundle):
+        self.port, self.bundle = port, bundle
+        self.asked = []
+        self.answers = {}
+
+    async def handle(self, request):
+        review = await request.json()
+        asked = review["request"]
+        self.asked.append((request.path, asked))
+        answer = self.answers[request.path](asked)
+        response = await answer if asyncio.iscoroutine(answer) else answer
+        review["response"] = {"uid": asked["uid"]} | response
+        return web.json_response(review)
+
+    def spec(self, path, name="hook.example.com", port=None, **members):
+        client = {"url": f"https://127.0.0.1:{port or self.port}{path}", "caBundle": self.bundle}
+        spec = {"name": name, "clientConfig": client, "rules": RULES, "sideEffects": "None", "timeoutSeconds": 5}
+        return spec | {"admissionReviewVersions": ["v1"]} | members
+
+
+@pytest.fixture
+async def webhook(tmp_path):
+    authority = make_ca("webhooks", NOW)
+    own = issue(authority, Subject("hook", names=("127.0.0.1",)), NOW, server=True, client=False)
+    (tmp_path / "own").write_bytes(own.certificate + own.key)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(tmp_path / "own")
+    async with listening(tls, base64.b64encode(authority.certificate).decode()) as found:
+        yield found
+
+
+@asynccontextmanager
+async def listening(tls, bundle):
+    found = Webhook(0, bundle)
+    runner = web.ServerRunner(web.Server(found.handle))
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
+    await site.start()
+    found.port = runner.addresses[0][1]
+    try:
+        yield found
+    finally:
+        await runner.cleanup()
+
+
+async def configure(api, kind, name, *specs):
+    plural = known("admissionregistration.k8s.io/v1", kind).plural
+    obj = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": {"name": name}}
+    await api.create(f"{GROUP}/{plural}", obj | {"webhooks": list(specs)})
+
+
+async def mutating(api, *specs, name="m"):
+    await configure(api, "MutatingWebhookConfiguration", name, *specs)
+
+
+async def validating(api, *specs, name="v"):
+    await configure(api, "ValidatingWebhookConfiguration", name, *specs)
+
+
+async def make(api, name="c", query="", **members):
+    obj = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}} | members
+    return await api.ask("POST", CONFIG_MAPS + query, obj, "application/json")
+
+
+def patched(*operations):
+    patch = base64.b64encode(json.dumps(operations).encode()).decode()
+    return {"allowed": True, "patchType": JSON_PATCH, "patch": patch}
+
+
+@pytest.fixture(autouse=True)
+async def namespace(api):
+    await api.namespace("w")
+
+
+async def test_a_denial_is_told_in_the_webhooks_words(api, webhook):
+    webhook.answers["/no"] = lambda _: {"allowed": False, "status": {"message": "not today", "code": 403}}
+    await validating(api, webhook.spec("/no"))
+    status, answer, _ = await make(api)
+    said = 'admission webhook "hook.example.com" denied the request: not today'
+    assert (status, answer["message"]) == (403, said)
+
+
+async def test_a_denial_without_a_word(api, webhook):
+    webhook.answers["/no"] = lambda _: {"allowed": False}
+    await validating(api, webhook.spec("/no"))
+    status, answer, _ = await make(api)
+    assert (status, answer["message"].split("request ")[1]) == (400, "without explanation")
+
+
+async def test_it_is_asked_in_full(api, webhook):
+    webhook.answers["/yes"] = lambda _: {"allowed": True}
+    await validating(api, webhook.spec("/yes"))
+    await make(api, query="?fieldManager=me")
+    ((_, asked),) = webhook.asked
+    assert asked["kind"] == {"group": "", "version": "v1", "kind": "ConfigMap"}
+    assert asked["resource"] == {"group": "", "version": "v1", "resource": "configmaps"}
+    assert (asked["name"], asked["namespace"], asked["operation"], asked["dryRun"]) == ("c", "w", "CREATE", False)
+    assert asked["userInfo"] == {"username": "admin", "groups": ["system:masters", "system:authenticated"]}
+    assert (asked["object"]["kind"], asked["oldObject"]) == ("ConfigMap", None)
+    assert asked["options"]["kind"] == "CreateOptions"
+
+
+async def test_a_patch_changes_what_is_stored(api, webhook):
+    webhook.answers["/label"] = lambda _: patched({"op": "add", "path": "/data", "value": {"by": "hook"}})
+    await mutating(api, webhook.spec("/label"))
+    status, answer, _ = await make(api)
+    assert (status, answer["data"]) == (201, {"by": "hook"})
+
+
+async def test_a_patch_that_does_not_apply_fails_the_write(api, webhook):
+    webhook.answers["/label"] = lambda _: patched({"op": "remove", "path": "/data/none"})
+    await mutating(api, webhook.spec("/label"))
+    assert (await make(api))[0] == 500
+
+
+async def test_an_earlier_webhook_that_asks_for_it_sees_what_came_later(api, webhook):
+    def counting(asked):
+        seen = ",".join(sorted(asked["object"].get("data") or {}))
+        return patched({"op": "add", "path": "/metadata/annotations", "value": {"seen": seen}})
+
+    webhook.answers["/first"] = counting
+    webhook.answers["/second"] = lambda _: patched({"op": "add", "path": "/data", "value": {"k": "v"}})
+    first = webhook.spec("/first", "first.example.com", reinvocationPolicy="IfNeeded")
+    await mutating(api, first, webhook.spec("/second", "second.example.com"))
+    _, answer, _ = await make(api)
+    assert [path for path, _ in webhook.asked] == ["/first", "/second", "/first"]
+    assert answer["metadata"]["annotations"] == {"seen": "k"}
+
+
+async def test_configurations_are_asked_by_name(api, webhook):
+    for name in ("b", "a"):
+        webhook.answers[f"/{name}"] = lambda _: {"allowed": True}
+        await mutating(api, webhook.spec(f"/{name}"), name=name)
+    await make(api)
+    assert [path for path, _ in webhook.asked] == ["/a", "/b"]
+
+
+async def test_warnings_reach_the_client(api, webhook):
+    webhook.answers["/warn"] = lambda _: {"allowed": True, "warnings": ["mind the gap"]}
+    await validating(api, webhook.spec("/warn"))
+    _, _, headers = await make(api)
+    assert headers["Warning"] == '299 - "mind the gap"'
+
+
+async def test_a_dead_webhook_fails_the_write_or_is_passed_over(api, webhook):
+    await validating(api, webhook.spec("/x", port=GONE))
+    status, answer, _ = await make(api)
+    assert (status, answer["reason"]) == (500, "InternalError")
+    began = 'Internal error occurred: failed calling webhook "hook.example.com": failed to call webhook: Post "https:'
+    assert answer["message"].startswith(began)
+    await api.ask("DELETE", f"{GROUP}/validatingwebhookconfigurations/v")
+    await validating(api, webhook.spec("/x", port=GONE, failurePolicy="Ignore"))
+    assert (await make(api))[0] == 201
+
+
+async def test_a_late_answer_is_none(api, webhook):
+    never = asyncio.Event()
+
+    async def late(_asked):
+        await never.wait()
+        return {"allowed": True}
+
+    webhook.answers["/late"] = late
+    await validating(api, webhook.spec("/late", timeoutSeconds=1))
+    status, answer, _ = await make(api)
+    never.set()
+    assert (status, answer["message"].endswith("context deadline exceeded")) == (500, True)
+
+
+async def test_a_certificate_of_another_authority_is_not_believed(api, webhook):
+    webhook.bundle = base64.b64encode(make_ca("others", NOW).certificate).decode()
+    await validating(api, webhook.spec("/x"))
+    status, answer, _ = await make(api)
+    assert (status, "certificate verify failed" in answer["message"]) == (500, True)
+
+
+async def test_an_answer_to_another_question_is_refused(api, webhook):
+    webhook.answers["/other"] = lambda _: {"allowed": True, "uid": "x"}
+    await validating(api, webhook.spec("/other"))
+    status, answer, _ = await make(api)
+    assert (status, "expected response.uid" in answer["message"]) == (500, True)
+
+
+@pytest.mark.parametrize("effects, code", [("None", 201), ("NoneOnDryRun", 201)])
+async def test_a_dry_run_is_told(api, webhook, effects, code):
+    webhook.answers["/dry"] = lambda _: {"allowed": True}
+    await validating(api, webhook.spec("/dry", sideEffects=effects))
+    assert (await make(api, query="?dryRun=All"))[0] == code
+    assert webhook.asked[0][1]["dryRun"] is True
+
+
+@pytest.mark.parametrize(
+    "members, asked",
+    [
+        ({"objectSelector": {"matchLabels": {"a": "b"}}}, True),
+        ({"objectSelector": {"matchLabels": {"a": "c"}}}, False),
+        ({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "w"}}}, True),
+        ({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "other"}}}, False),
+        ({"rules": [RULES[0] | {"operations": ["DELETE"]}]}, False),
+        ({"rules": [RULES[0] | {"resources": ["*/*"]}]}, True),
+        ({"rules": [RULES[0] | {"resources": ["configmaps/*"]}]}, True),
+        ({"rules": [RULES[0] | {"resources": ["pods"]}]}, False),
+        ({"rules": [RULES[0] | {"scope": "Cluster"}]}, False),
+        ({"matchConditions": [{"name": "c", "expression": "object.metadata.name == 'c'"}]}, True),
+        ({"matchConditions": [{"name": "c", "expression": "request.userInfo.username != 'admin'"}]}, False),
+        (
+            {"matchConditions": [{"name": "c", "expression": "oldObject == null && request.operation == 'CREATE'"}]},
+            True,
+        ),
+    ],
+    ids=str,
+)
+async def test_who_is_asked(api, webhook, members, asked):
+    webhook.answers["/any"] = lambda _: {"allowed": True}
+    await validating(api, webhook.spec("/any", **members))
+    await make(api, metadata={"name": "c", "labels": {"a": "b"}})
+    assert bool(webhook.asked) is asked
+
+
+async def test_its_own_configuration_can_always_go(api, webhook):
+    everything = [{"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*/*"]}]
+    await validating(api, webhook.spec("/x", port=GONE, rules=everything))
+    assert (await make(api))[0] == 500
+    assert (await api.ask("DELETE", f"{GROUP}/validatingwebhookconfigurations/v"))[0] == 200
+    assert (await make(api))[0] == 201
+
+
+async def test_built_in_plugins_see_what_a_webhook_has_changed(api, webhook):
+    preferred = {"op": "add", "path": "/spec/priorityClassName", "value": "system-node-critical"}
+    webhook.answers["/pod"] = lambda _: patched(preferred)
+    await mutating(api, webhook.spec("/pod", rules=[RULES[0] | {"resources": ["pods"]}]))
+    spec = {"containers": [{"name": "c", "image": "registry.local/app:1"}]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec}
+    status, answer, _ = await api.ask("POST", "/api/v1/namespaces/w/pods", pod, "application/json")
+    assert (status, "priority" in answer["message"].lower()) == (403, True)
