@@ -18,6 +18,7 @@ from master.api.contract import Admission, Authenticator, Authorizer
 from master.api.customs.living import Living
 from master.api.customs.serving import Serving
 from master.api.discovery import Discovery
+from master.api.flow.turns import Turns
 from master.api.handling import Api, Creator, Document
 from master.api.health import Health, version
 from master.api.lists import Lists
@@ -48,6 +49,8 @@ class Parts:
     """Further paths outside the resources."""
     delegates: Delegates | None = None
     """Who answers for groups that are not served here."""
+    turns: Turns | None = None
+    """Who waits when there is too much to do; None: nobody."""
     address: str = "127.0.0.1:6443"
 
 
@@ -108,6 +111,7 @@ def build(store: Store, cache: Cache, given: Parts, served: Served) -> Server:
     api = Api(Rooms(registry, lists, watches), served.find, given.authenticator, given.authorizer)
     api.creators.update(given.creators)
     api.ways.update(given.ways)
+    api.turns = given.turns
     server = Server(store, cache, registry, api, watches)
     api.documents.update(given.documents)
     discovery, openapi = Discovery(served.kinds, given.address), OpenApi(served.kinds)

@@ -24,6 +24,7 @@ from master.api.authz.messages import forbidden
 from master.api.calls import Call, respond, wants_pretty
 from master.api.connections import Connection
 from master.api.contract import Authenticator, Authorizer, Credentials, Object, UserInfo
+from master.api.flow.turns import Turns
 from master.api.media import YAML, accepted, accepted_or_json
 from master.api.routing import NO_QUERY, FindKind, Query, Route, check_served, parse_query, route
 from master.api.subresources import SUBRESOURCES
@@ -53,6 +54,7 @@ class Api:
     creators: dict[tuple[str, str], Creator] = field(default_factory=dict)
     ways: dict[tuple[str, str, str], Verb] = field(default_factory=lambda: dict(SUBRESOURCES))
     delegates: Delegates | None = None
+    turns: Turns | None = None
     observe: Callable[[Route, int, float], None] = _unobserved
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -81,6 +83,10 @@ class Api:
 
     async def _answer(self, request: web.BaseRequest, asked: Route, query: Query) -> web.StreamResponse:
         user = await self._user(request, asked)
+        if self.turns is not None:
+            waiting = self.turns.enter(user, asked.info)
+            if waiting is not None:
+                await waiting
         self._authorize(user, asked)
         if asked.kind is None and self.delegates is not None:
             delegate = self.delegates.find(asked.info)
