@@ -7,15 +7,16 @@ How it works.  The question of a query is copied into the answer as it stands, s
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from dnslib import AAAA, CNAME, PTR, QTYPE, RCODE, RR, SOA, SRV, TXT, A, DNSBuffer
+from dnslib import AAAA, CNAME, PTR, QTYPE, RCODE, RR, SOA, SRV, TXT, A, DNSBuffer, DNSError, DNSRecord
 
 from agent.dns.names import TTL, Names, Record
 
 MAX_UDP = 512
 _HEADER = struct.Struct("!6H")
 _FLAG_TC = 0x0200
+_LONGEST_CHAIN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,23 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """An answer without header and question."""
+    """An answer without header and question; `alias` is the name outside the cluster whose addresses are still to follow."""
 
     rcode: int
     answers: int
     authority: int
     additional: int
     body: bytes
+    alias: str = ""
+
+    def followed(self, answer: bytes) -> Packed:
+        """With the records of the alias's own answer behind, since the resolvers in containers do not ask a second time."""
+        try:
+            records = DNSRecord.parse(answer).rr
+        except DNSError:
+            return self
+        more = b"".join(_pack(record) for record in records)
+        return replace(self, answers=self.answers + len(records), body=self.body + more, alias="")
 
 
 class MalformedQueryError(Exception):
@@ -114,6 +125,7 @@ class Answers:
         wanted = [r for r in records if kind in (QTYPE.ANY, getattr(QTYPE, r.type)) or r.type == "CNAME"]
         if not wanted:
             return self._nothing(RCODE.NOERROR)
+        chain, alias = self._follow(wanted, kind)
         extra = [
             RR(r.data[3], getattr(QTYPE, target.type), ttl=TTL, rdata=_rdata(target))
             for r in wanted
@@ -122,7 +134,23 @@ class Answers:
             if target.type in ("A", "AAAA")
         ]
         main = b"".join(_pack_at_question(record) for record in wanted)
-        return Packed(RCODE.NOERROR, len(wanted), 0, len(extra), main + b"".join(_pack(rr) for rr in extra))
+        rest = b"".join(_pack(rr) for rr in (*chain, *extra))
+        return Packed(RCODE.NOERROR, len(wanted) + len(chain), 0, len(extra), main + rest, alias)
+
+    def _follow(self, records: list[Record], kind: int) -> tuple[list[RR], str]:
+        """Where an alias leads when an address is asked: the records on the way, and the name where it leaves the cluster."""
+        found: list[RR] = []
+        for _ in range(_LONGEST_CHAIN):
+            target = next((str(record.data) for record in records if record.type == "CNAME"), "")
+            if not target or kind not in (QTYPE.A, QTYPE.AAAA):
+                return found, ""
+            if self.outside(target):
+                return found, target
+            records = [
+                r for r in self.names.look_up(target) or () if r.type == "CNAME" or kind == getattr(QTYPE, r.type)
+            ]
+            found += [RR(target, getattr(QTYPE, r.type), ttl=TTL, rdata=_rdata(r)) for r in records]
+        return found, ""
 
     def _nothing(self, rcode: int) -> Packed:
         domain = self.names.domain

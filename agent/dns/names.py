@@ -97,8 +97,7 @@ def _add_member(names: Names, base: str, endpoint: Endpoint) -> None:
     own = f"{label}.{base}".lower()
     names.add(base, _address(endpoint.address))
     names.add(own, _address(endpoint.address))
-    if endpoint.hostname:
-        names.add(_reverse(endpoint.address), Record("PTR", own))
+    names.add(_reverse(endpoint.address), Record("PTR", own))
     for name, protocol, number in endpoint.ports:
         if name:
             names.add(f"_{name}._{protocol.lower()}.{base}".lower(), Record("SRV", (0, 100, number, own)))

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from agent.dns.answers import Answers, MalformedQueryError, Packed, parse, respond
+from dnslib import QTYPE, DNSRecord
+
+from agent.dns.answers import Answers, MalformedQueryError, Packed, Question, parse, respond
 from agent.dns.forwarding import RESOLV_CONFS, Forwarder, resolvers
 from agent.dns.names import Names, build
 from agent.dns.tables import TableError, load
@@ -61,7 +63,7 @@ class Server:
         except MalformedQueryError:
             return packet[:2] + b"\x80\x01" + bytes(8) if len(packet) >= 12 and not packet[2] & 0x80 else None
         if not self.answers.outside(question.name):
-            return respond(question, self.answers.answer(question.name, question.type), udp=udp)
+            return respond(question, await self._own(question, udp=udp), udp=udp)
         answer = await self.forwarder.ask(question, packet, udp=udp)
         return respond(question, _SERVFAIL, authoritative=False) if answer is None else answer
 
@@ -73,7 +75,17 @@ class Server:
             return None
         if self.answers.outside(question.name):
             return None
-        return respond(question, self.answers.answer(question.name, question.type))
+        packed = self.answers.answer(question.name, question.type)
+        return None if packed.alias else respond(question, packed)
+
+    async def _own(self, question: Question, *, udp: bool) -> Packed:
+        """The answer to a name of the cluster, with the addresses of a name outside that it stands for."""
+        packed = self.answers.answer(question.name, question.type)
+        if not packed.alias:
+            return packed
+        asked = DNSRecord.question(packed.alias, QTYPE[question.type]).pack()
+        answer = await self.forwarder.ask(parse(asked), asked, udp=udp)
+        return packed if answer is None else packed.followed(answer)
 
     async def serve_stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One TCP client: queries one after the other, until it is silent for IDLE_SECONDS."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from agent.dns.answers import Answers, MalformedQueryError, parse, respond
 from agent.dns.forwarding import lifetime, resolvers
 from agent.dns.names import build
+from agent.dns.running import Server
 from agent.dns.tables import TableError, load, publish
 from agent.services import Endpoint, Port, Service
 
@@ -26,6 +27,8 @@ SERVICES = [
         ),
     ),
     Service("default", "out", type="ExternalName", external_name="example.org"),
+    Service("default", "near", type="ExternalName", external_name="web.default.svc.cluster.local"),
+    Service("default", "round", type="ExternalName", external_name="round.default.svc.cluster.local"),
 ]
 ANSWERS = Answers(build(SERVICES, "cluster.local"))
 
@@ -34,6 +37,28 @@ def ask(name, kind="A", answers=ANSWERS):
     question = parse(DNSRecord.question(name, kind).pack())
     reply = DNSRecord.parse(respond(question, answers.answer(question.name, question.type)))
     return reply.header.rcode, sorted((str(rr.rname), str(rr.rdata)) for rr in reply.rr), reply
+
+
+class Resolvers:
+    """A forwarder that knows one name."""
+
+    async def ask(self, question, packet, *, udp):
+        query = DNSRecord.parse(packet)
+        assert str(query.q.qname) == "example.org."
+        return query.replyZone("example.org. 60 A 192.0.2.1").pack()
+
+
+async def test_an_external_name_comes_with_its_addresses(tmp_path):
+    server = Server("cluster.local", tmp_path / "table", Resolvers())
+    server.answers = ANSWERS
+    query = DNSRecord.question("out.default.svc.cluster.local", "A").pack()
+    assert server.quick(query) is None
+    reply = DNSRecord.parse(await server.answer(query, udp=True))
+    assert [str(rr.rdata) for rr in reply.rr] == ["example.org.", "192.0.2.1"]
+
+
+def test_an_alias_of_itself_ends():
+    assert len(ask("round.default.svc.cluster.local")[1]) < 20
 
 
 @pytest.mark.parametrize(
@@ -47,6 +72,10 @@ def ask(name, kind="A", answers=ANSWERS):
         ("db-0.db.prod.svc.cluster.local", "A", 0, ["10.42.0.5"]),
         ("_http._tcp.web.default.svc.cluster.local", "SRV", 0, ["0 100 80 web.default.svc.cluster.local."]),
         ("out.default.svc.cluster.local", "A", 0, ["example.org."]),
+        ("near.default.svc.cluster.local", "A", 0, ["web.default.svc.cluster.local.", "10.43.1.2"]),
+        ("near.default.svc.cluster.local", "CNAME", 0, ["web.default.svc.cluster.local."]),
+        ("near.default.svc.cluster.local", "AAAA", 0, ["web.default.svc.cluster.local."]),
+        ("6.0.42.10.in-addr.arpa", "PTR", 0, ["10-42-0-6.db.prod.svc.cluster.local."]),
         ("2.1.43.10.in-addr.arpa", "PTR", 0, ["web.default.svc.cluster.local."]),
         ("10-42-0-9.default.pod.cluster.local", "A", 0, ["10.42.0.9"]),
         ("dns-version.cluster.local", "TXT", 0, ['"1.1.0"']),
