@@ -17,9 +17,11 @@ log = logging.getLogger(__name__)
 SWEEP_SECONDS = 30.0
 _IP = "/usr/sbin/ip"
 
-# Without these a pod reaches no Service: forwarding, and iptables for what one bridge port says to another.
+# Without these a pod reaches no Service: forwarding, and iptables for what one bridge port says to another; nor a program
+# of the node a node port at 127.0.0.1 (the proxy's rules keep strangers from it).
 SWITCHES = {
     "net/ipv4/ip_forward": "1",
+    "net/ipv4/conf/all/route_localnet": "1",
     "net/bridge/bridge-nf-call-iptables": "1",
 }
 

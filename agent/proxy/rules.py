@@ -7,7 +7,8 @@ restores in one transaction.  Chains an endpoint exist only where session affini
     PREROUTING, OUTPUT -> WHERRY-SERVICES -> WHERRY-10.43.7 -> "W:default/web:http" -> DNAT
                                           -> WHERRY-NODEPORTS -> "X:default/web:http" (mark, then the same)
     POSTROUTING -> WHERRY-POSTROUTING: masquerade what is marked, what leaves the cluster, a pod that reached itself
-    INPUT, FORWARD, OUTPUT (filter) -> WHERRY-REJECT: a Service without endpoints refuses instead of hanging
+    INPUT, FORWARD, OUTPUT (filter) -> WHERRY-REJECT: a Service without endpoints refuses instead of hanging;
+                                       nobody else's packet gets to 127.0.0.0/8
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ Ruleset = dict[str, Chains]  # table -> chain -> rules, without "-A CHAIN"
 CHAIN_LENGTH = 28  # XT_EXTENSION_MAXNAMELEN - 1
 MARK = "0x4000/0x4000"
 _MARK_RULE = f"-j MARK --set-xmark {MARK}"
+# Loopback addresses are routed, for node ports at 127.0.0.1; what only listens there stays out of others' reach all the same.
+LOOPBACK_GUARD = "! -s 127.0.0.0/8 -d 127.0.0.0/8 -m conntrack ! --ctstate DNAT -j DROP"
 
 # Jumps from the kernel's own chains into ours, by table: (chain, rule).
 JUMPS: dict[str, tuple[tuple[str, str], ...]] = {
@@ -245,7 +248,7 @@ def assemble(parts: Mapping[tuple[str, str], Part], hairpin: tuple[str, ...], pl
         f"-s {place.pod_cidr} -j ACCEPT",
         f"-d {place.pod_cidr} -j ACCEPT",
     )
-    return {"filter": {"WHERRY-FORWARD": forward, "WHERRY-REJECT": tuple(rejects)}, "nat": nat}
+    return {"filter": {"WHERRY-FORWARD": forward, "WHERRY-REJECT": (LOOPBACK_GUARD, *rejects)}, "nat": nat}
 
 
 def _number(address: str) -> int:
