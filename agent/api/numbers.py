@@ -32,6 +32,15 @@ class Family:
     samples: Iterable[Sample]
 
 
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What the agent's process uses."""
+
+    cpu_seconds: float
+    resident: int
+    descriptors: int
+
+
 def exposition(families: Iterable[Family]) -> str:
     """Prometheus' text format."""
     return "".join(_lines(families))
@@ -54,9 +63,9 @@ def resource_metrics(look: Look, pods: Sequence[Object]) -> list[Family]:
     started = _starts(pods)
     of_pods: dict[tuple[str, str], tuple[float, int]] = {}
     for one in look.containers:
-        key = (one.labels.get(POD_NAMESPACE, ""), one.labels.get(POD_NAME, ""))
-        cpu, memory = of_pods.get(key, (0.0, 0))
-        of_pods[key] = (cpu + one.cpu_seconds, memory + one.working_set)
+        pod = (one.labels.get(POD_NAMESPACE, ""), one.labels.get(POD_NAME, ""))
+        cpu, memory = of_pods.get(pod, (0.0, 0))
+        of_pods[pod] = (cpu + one.cpu_seconds, memory + one.working_set)
     told = [(_resource_labels(one), one) for one in look.containers]
     by_pod = [({"namespace": space, "pod": name}, use) for (space, name), use in sorted(of_pods.items())]
     starts = [
@@ -122,8 +131,8 @@ def cadvisor_metrics(look: Look, pods: Sequence[Object]) -> list[Family]:
     ]
 
 
-def agent_metrics(look: Look, pods: Sequence[Object], node_name: str, own: tuple[float, int]) -> list[Family]:
-    """/metrics: the agent itself; `own` is its CPU seconds and resident bytes."""
+def agent_metrics(look: Look, pods: Sequence[Object], node_name: str, own: Own) -> list[Family]:
+    """/metrics: the agent itself."""
     phases: dict[str, int] = {}
     for pod in pods:
         phase = (pod.get("status") or {}).get("phase", "Pending")
@@ -140,8 +149,11 @@ def agent_metrics(look: Look, pods: Sequence[Object], node_name: str, own: tuple
         Family(
             "wherry_agent_pods", GAUGE, "Pods of this node by phase", [({"phase": p}, n) for p, n in phases.items()]
         ),
-        Family("process_cpu_seconds_total", COUNTER, "Total user and system CPU time in seconds", [({}, own[0])]),
-        Family("process_resident_memory_bytes", GAUGE, "Resident memory size in bytes", [({}, own[1])]),
+        Family(
+            "process_cpu_seconds_total", COUNTER, "Total user and system CPU time in seconds", [({}, own.cpu_seconds)]
+        ),
+        Family("process_resident_memory_bytes", GAUGE, "Resident memory size in bytes", [({}, own.resident)]),
+        Family("process_open_fds", GAUGE, "Number of open file descriptors", [({}, own.descriptors)]),
     ]
 
 

@@ -44,7 +44,7 @@ class Numbers:
     def _agent(self, look: Look) -> list[Family]:
         process = psutil.Process()
         times = process.cpu_times()
-        own = (times.user + times.system, process.memory_info().rss)
+        own = numbers.Own(times.user + times.system, process.memory_info().rss, process.num_fds())
         return numbers.agent_metrics(look, self.pods(), self.node_name, own)
 
     async def _summary(self, _request: web.Request) -> web.StreamResponse:
