@@ -25,6 +25,7 @@ RELIST = 300.0
 POD = kind("v1", "Pod")
 NODE = kind("v1", "Node")
 LEASE = kind("coordination.k8s.io/v1", "Lease")
+DEFINITION = kind("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 
 KEPT_METADATA = (
     "name",
@@ -59,6 +60,7 @@ class Context:
     _others: list[Informer] = field(default_factory=list)
     _polled: list[Informer] = field(default_factory=list)
     _recorders: dict[str, Recorder] = field(default_factory=dict)
+    _group: asyncio.TaskGroup | None = None
 
     def informer(self, row: Kind) -> Informer:
         """The one informer of a kind; ask for it while building, before `start` and before anyone's `metadata`."""
@@ -84,12 +86,19 @@ class Context:
         self._others.append(informer)
         return informer
 
+    def follow(self, row: Kind) -> tuple[Informer, asyncio.Task[None]]:
+        """The metadata of a kind that came up while the controllers run; cancel the task when it goes."""
+        assert self._group is not None, "nothing comes up before the start"
+        informer = Informer(self.client, row, project=metadata_only)
+        return informer, self._group.create_task(informer.run())
+
     def recorder(self, component: str) -> Recorder:
         if component not in self._recorders:
             self._recorders[component] = Recorder(self.client, component)
         return self._recorders[component]
 
     def start(self, group: asyncio.TaskGroup) -> None:
+        self._group = group
         for informer in [*self._informers.values(), *self._others]:
             group.create_task(informer.run())
         for informer in self._polled:
@@ -146,7 +155,21 @@ def trimmed_node(obj: Object) -> Object:
     return {"metadata": _pick(obj["metadata"], KEPT_METADATA), "spec": obj.get("spec") or {}, "status": status}
 
 
-FIELDS: dict[Kind, Callable[[Object], Any]] = {POD: trimmed_pod, LEASE: trimmed_lease, NODE: trimmed_node}
+def trimmed_definition(obj: Object) -> Object:
+    """Without the schemas."""
+    spec, status = obj["spec"], obj.get("status") or {}
+    versions = [_pick(version, ("name", "served", "storage")) for version in spec["versions"]]
+    kept = _pick(spec, ("group", "names", "scope")) | {"versions": versions}
+    conditions = [_pick(one, ("type", "status")) for one in status.get("conditions") or ()]
+    return {"metadata": _pick(obj["metadata"], KEPT_METADATA), "spec": kept, "status": {"conditions": conditions}}
+
+
+FIELDS: dict[Kind, Callable[[Object], Any]] = {
+    POD: trimmed_pod,
+    LEASE: trimmed_lease,
+    NODE: trimmed_node,
+    DEFINITION: trimmed_definition,
+}
 
 
 def _pick(source: Object, names: tuple[str, ...]) -> Object:

@@ -7,13 +7,16 @@ Kinds that change by the year are listed now and then instead of watched: a watc
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from functools import partial
 
 from kube import kinds
 from kube.errors import ApiError
+from kube.informers import Informer
 from kube.kinds import BUILT_IN, Kind
 from master.controllers.context import Context
+from master.controllers.customkinds import CustomKinds
 from master.controllers.loop import Loop
 from master.controllers.objects import Object
 from master.controllers.ownership import FOREGROUND, ORPHAN, Delete, Graph, Item, Owner, State, plan, read_item
@@ -53,6 +56,20 @@ class GarbageCollector:
         for row in filter(collected, BUILT_IN):
             informer = context.listed(row) if row.group in RARELY else context.metadata(row)
             informer.on_change(partial(self._changed, row))
+        self._context = context
+        self._customs = CustomKinds(context)
+        self._followed: dict[Kind, tuple[Informer, asyncio.Task[None]]] = {}
+        self._customs.on_change(self._kind_changed)
+
+    def _kind_changed(self, before: Kind | None, now: Kind | None) -> None:
+        """Follow the objects of a custom kind while its definition stands."""
+        if before in self._followed:
+            informer, task = self._followed.pop(before)
+            task.cancel()
+            informer.replace({})
+        if now is not None:
+            informer, task = self._followed[now] = self._context.follow(now)
+            informer.on_change(partial(self._changed, now))
 
     def _suspects(self) -> list[str]:
         return [uid for uid, item in self._graph.items.items() if item.owners or item.deleting]
@@ -91,7 +108,7 @@ class GarbageCollector:
             return State.WAITING if known.waits_for_dependents else State.SOLID
         if owner.uid in self._absent:
             return State.ABSENT
-        row = kinds.by_kind(owner.api_version, owner.kind)
+        row = kinds.by_kind(owner.api_version, owner.kind) or self._customs.find(owner.api_version, owner.kind)
         if row is None:
             return State.SOLID
         live = await self._live(row, namespace, owner.name)

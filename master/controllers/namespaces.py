@@ -14,6 +14,7 @@ from kube import times
 from kube.errors import ApiError
 from kube.kinds import BUILT_IN, Kind
 from master.controllers.context import Context
+from master.controllers.customkinds import CustomKinds
 from master.controllers.loop import Loop
 from master.controllers.objects import Key, Object, is_deleting, key_of, kind, set_condition
 
@@ -79,6 +80,7 @@ class Namespaces:
     def __init__(self, context: Context) -> None:
         self._client = context.client
         self._namespaces = context.informer(NAMESPACE)
+        self._customs = CustomKinds(context)
         self.loop = Loop("namespace-controller", self.reconcile, lambda: list(self._namespaces.store))
         self._namespaces.on_change(lambda _event, old, new: self.loop.add(key_of(new or old)))
 
@@ -116,7 +118,7 @@ class Namespaces:
         return left, finalizers
 
     async def _kinds(self) -> list[Kind]:
-        return [row for row in BUILT_IN if is_content(row)]
+        return [row for row in (*BUILT_IN, *self._customs.rows()) if is_content(row)]
 
     async def _tell(self, namespace: Object, left: Counter[str], finalizers: Counter[str]) -> None:
         before = (namespace.get("status") or {}).get("conditions") or []

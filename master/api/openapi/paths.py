@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kube.kinds import Kind, Subresource
-from master.api.media import BODIES, PATCHES
+from master.api.media import BODIES, PATCHES, PROTOBUF
 from master.api.openapi.schemas import SCHEMAS_V2, kind_name, known_name, list_name
 
 Object = dict[str, Any]
@@ -44,6 +45,7 @@ PARAMETERS = {
     "update": WRITING,
     "patch": (*WRITING, ("force", "boolean")),
 }
+BUILT_IN_ONLY = (PROTOBUF, "application/strategic-merge-patch+json")
 WRITES = ("create", "update", "patch")
 
 
@@ -93,10 +95,10 @@ def _operation(kind: Kind, verb: str, action: str, sub: Subresource | None, pref
         "x-kubernetes-action": action,
         "x-kubernetes-group-version-kind": {"group": group, "kind": name, "version": version},
         "parameters": [_parameter(one, type, "query", prefix) for one, type in PARAMETERS.get(verb, ())],
-        "responses": {"200": _response(answer, prefix), "401": {"description": "Unauthorized"}},
+        "responses": {"200": _response(answer, prefix, _forms(kind, BODIES)), "401": {"description": "Unauthorized"}},
     }
     if verb in WRITES:
-        _add_body(made, verb, described, prefix)
+        _add_body(made, verb, described, prefix, _forms(kind, PATCHES if verb == "patch" else BODIES))
     return made
 
 
@@ -106,17 +108,21 @@ def _parameter(name: str, type: str, where: str, prefix: str) -> Object:
     return {"name": name, "in": where, "schema": {"type": type, "uniqueItems": True}}
 
 
-def _response(name: str, prefix: str) -> Object:
+def _forms(kind: Kind, media: Sequence[str]) -> list[str]:
+    """Of custom kinds there is neither protobuf nor a strategic merge patch."""
+    return [one for one in media if kind.custom is None or one not in BUILT_IN_ONLY]
+
+
+def _response(name: str, prefix: str, media: Sequence[str]) -> Object:
     found = {"$ref": prefix + name} if name else {"type": "object"}
     if prefix == SCHEMAS_V2:
         return {"description": "OK", "schema": found}
-    return {"description": "OK", "content": {media: {"schema": found} for media in BODIES}}
+    return {"description": "OK", "content": {one: {"schema": found} for one in media}}
 
 
-def _add_body(made: Object, verb: str, name: str, prefix: str) -> None:
+def _add_body(made: Object, verb: str, name: str, prefix: str, media: Sequence[str]) -> None:
     wanted = {"$ref": prefix + name} if name and verb != "patch" else {"type": "object"}
     if prefix == SCHEMAS_V2:
         made["parameters"].append({"name": "body", "in": "body", "required": True, "schema": wanted})
         return
-    media = PATCHES if verb == "patch" else BODIES
     made["requestBody"] = {"required": True, "content": {one: {"schema": wanted} for one in media}}
