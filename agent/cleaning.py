@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 import shutil
+import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from agent.network.cni import BRIDGE, FILE_NAME
@@ -29,6 +31,7 @@ from kube.layout import Layout
 log = logging.getLogger(__name__)
 
 RUNTIME_SECONDS = 20.0
+SHIM_SECONDS = 4.0
 TASKS = "io.containerd.runtime.v2.task/k8s.io"
 """Below the runtime's state: a folder for each container that runs."""
 _IP = "/usr/sbin/ip"
@@ -40,6 +43,7 @@ async def clean(layout: Layout, config: AgentConfig) -> None:
     async with _runtime(layout, config) as runtime:
         if runtime is not None:
             await remove_pods(runtime)
+    await end_shims(config.runtime.endpoint)
     for backend in Backend:
         if backend is not Backend.LEGACY or legacy_in_use():
             await remove_rules(Iptables(backend))
@@ -62,6 +66,33 @@ async def remove_pods(runtime: Containerd) -> None:
         await runtime.stop_sandbox(sandbox.id)
         await runtime.remove_sandbox(sandbox.id)
     log.info("pods removed=%d", len(sandboxes))
+
+
+async def end_shims(socket: str) -> None:
+    """containerd's own child of each pod ends with it; one that was forgotten is killed."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + SHIM_SECONDS
+    while left := shims(socket):
+        if loop.time() > until:
+            for pid in left:
+                log.warning("killing a shim without a pod pid=%d", pid)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            return
+        await asyncio.sleep(0.05)
+
+
+def shims(socket: str, proc: Path = Path("/proc")) -> list[int]:
+    """Processes that serve the containerd of this socket."""
+    found = []
+    for path in proc.glob("[0-9]*/cmdline"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            words = path.read_bytes().decode(errors="replace").split("\0")
+            if words[0].rpartition("/")[2].startswith("containerd-shim") and f"-address\0{socket}\0" in "\0".join(
+                words
+            ):
+                found.append(int(path.parent.name))
+    return found
 
 
 @asynccontextmanager

@@ -31,8 +31,8 @@ def own_home(layout: Layout) -> Home:
 
 
 def own_group(layout: Layout) -> str:
-    """The cgroup of this machine's pods, beside those of the virtual nodes of the same root."""
-    return f"wherry/{tag(layout)}/pods"
+    """The cgroup of this machine's pods, apart from those of the virtual nodes of the same root."""
+    return f"wherry-pods/{tag(layout)}"
 
 
 def own_name() -> str:

@@ -38,7 +38,7 @@ ln -sfn "$d" "$(dirname "$d")/current"
 
 ANSWERS = """\
 n=0
-until ctr --address "$1" version > /dev/null 2>&1; do
+until [ -S "$1" ] && ctr --address "$1" --connect-timeout 1s version > /dev/null 2>&1; do
   n=$((n + 1))
   [ $n -lt 100 ] || { echo "containerd does not start: $(tail -n 1 "$2" 2>&1)" >&2; exit 1; }
   sleep 0.1

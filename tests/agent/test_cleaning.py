@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from agent.cleaning import plugin_removal
+from pathlib import Path
+
+from agent.cleaning import plugin_removal, shims
 
 LEFT = """\
 *filter
@@ -48,3 +50,15 @@ def test_nothing_goes_while_a_pod_has_a_port() -> None:
 
 def test_where_it_never_was_nothing_is_done() -> None:
     assert plugin_removal("*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n") == ""
+
+
+def test_only_the_shims_of_this_containerd_are_meant(tmp_path: Path) -> None:
+    for pid, line in {
+        "7": "/usr/bin/containerd-shim-runc-v2 -namespace k8s.io -id a -address /run/a.sock ",
+        "8": "/usr/bin/containerd-shim-runc-v2 -namespace k8s.io -id b -address /run/a.sock.other ",
+        "9": "/usr/bin/containerd --address /run/a.sock ",
+        "self": "x",
+    }.items():
+        (tmp_path / pid).mkdir()
+        (tmp_path / pid / "cmdline").write_text(line.replace(" ", "\0"))
+    assert shims("/run/a.sock", tmp_path) == [7]
