@@ -73,10 +73,10 @@ class Cache:
     def change_kind(self, kind: Kind) -> None:
         """The kind of a collection's name is another now: its objects are read anew in its form."""
         collection = self.collection(kind)
-        old = list(collection.entries.values())
         collection.become(kind)
-        for entry in old:
-            collection.entries[entry.key] = self._formed(collection, entry.decode(), entry.namespace, entry.revision)
+        collection.fill(
+            [self._formed(collection, old.decode(), old.namespace, old.revision) for old in collection.listed]
+        )
         self._decoded.clear()
 
     def drop_kind(self, kind: Kind) -> None:
@@ -178,8 +178,7 @@ class Cache:
         while self._unread:
             collection = self._unread.pop()
             entries = [self._entry(collection, kv) for kv in await self._read(collection.prefix, revision)]
-            collection.entries = {entry.key: entry for entry in entries if entry is not None}
-            collection.order = sorted(collection.entries)
+            collection.fill(entry for entry in entries if entry is not None)
             collection.changes.clear()
             collection.floor = collection.newest = revision
             for watcher in collection.watchers:

@@ -40,6 +40,7 @@ class Call:
     user: UserInfo
     form: Form = PLAIN
     warnings: list[str] = field(default_factory=list)
+    _body: bytes | None = None
 
     @property
     def info(self) -> RequestInfo:
@@ -69,7 +70,9 @@ class Call:
         return self.request.headers.get("Content-Type", "")
 
     async def body(self) -> bytes:
-        return await read_body(self.request)
+        if self._body is None:
+            self._body = await read_body(self.request)
+        return self._body
 
     def writing(self) -> Writing:
         agent = self.request.headers.get("User-Agent", "")
@@ -154,9 +157,11 @@ def _quoted(message: str) -> str:
 
 
 async def read_body(request: web.BaseRequest) -> bytes:
+    """What has arrived as a whole already, as nearly every body has, is taken without waiting."""
+    content = request.content
     try:
-        if request.content.is_eof():
-            return await request.read()
+        if content.is_eof() and content.total_bytes <= MAX_BODY:
+            return content.read_nowait()
         async with asyncio.timeout(BODY_TIMEOUT):
             return await request.read()
     except web.HTTPRequestEntityTooLarge as error:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from kube.kinds import Kind
 from master.api.entries import Entry, Shape, shape_of
@@ -17,13 +17,17 @@ Listener = Callable[[Change], None]
 
 
 class Collection:
-    """One kind's objects, ordered as the store orders their keys: by `namespace/name` or `name`."""
+    """One kind's objects, ordered as the store orders their keys: by `namespace/name` or `name`.
+
+    `order` holds the keys and `listed` their entries, side by side, so that a list is a slice of it.
+    """
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
         self.shape: Shape = shape_of(kind)
         self.prefix = kind.storage_prefix().encode()
         self.order: list[str] = []
+        self.listed: list[Entry] = []
         self.entries: dict[str, Entry] = {}
         self.changes: deque[Change] = deque()
         self.floor = 0
@@ -36,6 +40,12 @@ class Collection:
         self.kind = kind
         self.shape = shape_of(kind)
 
+    def fill(self, entries: Iterable[Entry]) -> None:
+        """Hold these and nothing else."""
+        self.entries = {entry.key: entry for entry in entries}
+        self.order = sorted(self.entries)
+        self.listed = [self.entries[key] for key in self.order]
+
     def find(self, namespace: str, name: str) -> Entry | None:
         return self.entries.get(f"{namespace}/{name}" if self.kind.namespaced else name)
 
@@ -44,13 +54,13 @@ class Collection:
 
         No more than `most` of them are given; 0 is all.
         """
-        order, entries = self.order, self.entries
+        order = self.order
         low, high = bisect_left(order, start) if start else 0, len(order)
         if namespace and self.kind.namespaced:
             low = bisect_left(order, max(start, namespace + "/"))
             high = bisect_left(order, namespace + "0")  # "0" follows "/"
         end = min(high, low + most) if most else high
-        return [entries[key] for key in order[low:end]], max(0, high - low)
+        return self.listed[low:end], max(0, high - low)
 
     def since(self, revision: int) -> list[Change] | None:
         """The changes after `revision`, oldest first; None when some of them are forgotten."""
@@ -70,8 +80,12 @@ class Collection:
     def put(self, entry: Entry) -> Change:
         key = entry.key
         old = self.entries.get(key)
+        at = bisect_left(self.order, key)
         if old is None:
-            insort(self.order, key)
+            self.order.insert(at, key)
+            self.listed.insert(at, entry)
+        else:
+            self.listed[at] = entry
         self.entries[key] = entry
         return Change(MODIFIED if old else ADDED, entry, old)
 
@@ -79,7 +93,8 @@ class Collection:
         old = self.entries.pop(key, None)
         if old is None:
             return None
-        del self.order[bisect_left(self.order, key)]
+        at = bisect_left(self.order, key)
+        del self.order[at], self.listed[at]
         return Change(DELETED, old.at(revision), old)
 
     def remember(self, change: Change) -> None:
