@@ -31,6 +31,7 @@ from provisioning import steps
 from provisioning.certifying import NotSigned, certify
 from provisioning.debian import fetch
 from provisioning.homes import Home
+from provisioning.images.keeping import ensure_archive, hand_own
 from provisioning.joining import Certificates, Order, announce, finish, prepare, request_keys, reserved
 from provisioning.machines import Machine, gather, refusals
 from provisioning.programs import Programs, programs
@@ -94,6 +95,7 @@ class Cluster:
     @staticmethod
     async def of(layout: Layout, client: Client) -> Cluster:
         made = await asyncio.to_thread(programs, layout.state / "programs")
+        await asyncio.to_thread(ensure_archive, layout)
         config = settings.read_master(layout.config / "master.toml")
         return Cluster(layout, config, client, cluster_id(layout), (layout.pki / "ca.crt").read_bytes(), made)
 
@@ -205,6 +207,9 @@ class Joining:
             await self._run_steps(announce(self.machine, self.order))
         except (LinkError, CommandFailed) as error:
             raise JoinError(f"{name}: is a node and Ready, but does not announce itself: {error}") from error
+        self.told("images")
+        if problem := await hand_own(self.cluster.layout, client, name):
+            raise JoinError(f"{name}: is a node and Ready, but got no images: {problem}; try: master image load")
 
     async def _carry_out(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
