@@ -112,7 +112,10 @@ class Kind:
     listed_as: str = ""
     custom: Custom | None = field(default=None, compare=False, repr=False)
 
-    @property
+    def __hash__(self) -> int:
+        return hash((self.group, self.version, self.plural))
+
+    @cached_property
     def api_version(self) -> str:
         return f"{self.group}/{self.version}" if self.group else self.version
 

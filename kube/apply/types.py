@@ -96,7 +96,7 @@ class Struct(Leaf):
             for key, item in value.items():
                 known = self.field(key)
                 if known is not None:
-                    node[known[0]] = known[1].added(item)
+                    node[known[0]] = LEAF if known[1] is LEAF_TYPE else known[1].added(item)
         if node:
             node[SELF] = LEAF
         return node
@@ -107,9 +107,12 @@ class Struct(Leaf):
         gained: Node = {}
         lost: Node = {}
         for key, item in new.items():
+            before = old.get(key)
+            if item is None or (before == item and type(before) is type(item)):
+                continue
             known = self.field(key)
-            if known is not None and item is not None:
-                self._compare(known, key in old, old.get(key), item, gained, lost)
+            if known is not None:
+                self._compare(known, key in old, before, item, gained, lost)
         for key, item in old.items():
             if item is not None and new.get(key) is None:
                 known = self.field(key)
@@ -121,12 +124,12 @@ class Struct(Leaf):
     def _compare(known: tuple[str, Leaf], present: bool, old: Any, new: Any, gained: Node, lost: Node) -> None:
         name, type_ = known
         if not present:
-            gained[name] = type_.added(new)
+            gained[name] = LEAF if type_ is LEAF_TYPE else type_.added(new)
         elif old is None:
             # A null was there: what is in the value is new, the value's place is not.
             node = type_.added(new)
             gained[name] = {key: child for key, child in node.items() if key != SELF} if node else LEAF
-        elif old != new or type(old) is not type(new):
+        else:
             more, less = type_.changes(old, new)
             if more is not None:
                 gained[name] = more

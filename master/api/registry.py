@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from kube import times
@@ -50,8 +51,7 @@ class Registry:
         self.store = store
         self.cache = cache
         self.admission = tuple(admission)
-        self._mutating = [plugin for plugin in admission if type(plugin).mutate is not Plugin.mutate]
-        self._validating = [plugin for plugin in admission if type(plugin).validate is not Plugin.validate]
+        self._plugins = lru_cache(maxsize=512)(self._plugins_for)
         self._seal = seal
 
     # Reading
@@ -270,12 +270,20 @@ class Registry:
             writing.warn,
         )
 
+    def _plugins_for(self, kind: Kind) -> tuple[list[Admission], list[Admission]]:
+        """Those that may change an object of the kind, and those that may refuse it."""
+        asked = [plugin for plugin in self.admission if kind in (getattr(plugin, "kinds", None) or (kind,))]
+        return (
+            [plugin for plugin in asked if type(plugin).mutate is not Plugin.mutate],
+            [plugin for plugin in asked if type(plugin).validate is not Plugin.validate],
+        )
+
     async def _mutate(self, attributes: Attributes) -> None:
-        for plugin in self._mutating:
+        for plugin in self._plugins(attributes.kind)[0]:
             await plugin.mutate(attributes)
 
     async def _validate(self, attributes: Attributes) -> None:
-        for plugin in self._validating:
+        for plugin in self._plugins(attributes.kind)[1]:
             await plugin.validate(attributes)
 
 

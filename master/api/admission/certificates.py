@@ -22,6 +22,7 @@ VERBS = {"approval": "approve", "status": "sign"}
 
 class Certificates(Plugin):
     name = "Certificates"
+    kinds = frozenset({REQUEST})
 
     def __init__(self, authorizer: Authorizer) -> None:
         self._authorizer = authorizer

@@ -11,6 +11,7 @@ NOT_READY, UNREACHABLE = "node.kubernetes.io/not-ready", "node.kubernetes.io/unr
 
 class DefaultTolerations(Plugin):
     name = "DefaultTolerationSeconds"
+    kinds = frozenset({POD})
 
     def __init__(self, seconds: int = 300) -> None:
         self._seconds = seconds

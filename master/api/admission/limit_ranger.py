@@ -22,6 +22,7 @@ Amounts = dict[str, str]
 
 class LimitRanger(Plugin):
     name = "LimitRanger"
+    kinds = frozenset({POD, PERSISTENT_VOLUME_CLAIM})
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader

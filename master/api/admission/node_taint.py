@@ -11,6 +11,7 @@ NOT_READY = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
 
 class NodeTaint(Plugin):
     name = "TaintNodesByCondition"
+    kinds = frozenset({NODE})
 
     async def mutate(self, attributes: Attributes) -> None:
         if attributes.object is None or not concerns(attributes, NODE, "CREATE"):

@@ -14,6 +14,8 @@ class Plugin:
     """Does nothing; a plugin overrides one of the two."""
 
     name = ""
+    kinds: frozenset[Kind] | None = None
+    """Whose writes it looks at, subresources among them; None for all."""
 
     async def mutate(self, attributes: Attributes) -> None:
         """Changes `attributes.object` in place, or refuses by ApiError."""

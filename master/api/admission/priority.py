@@ -15,6 +15,7 @@ PREEMPTING = "PreemptLowerPriority"
 
 class Priority(Plugin):
     name = "Priority"
+    kinds = frozenset({POD, PRIORITY_CLASS})
 
     def __init__(self, reader: Fresh) -> None:
         self._reader = reader

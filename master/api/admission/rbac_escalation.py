@@ -25,6 +25,7 @@ EVERYTHING = (
 
 class RbacEscalation(Plugin):
     name = "RBACEscalation"
+    kinds = frozenset({*ROLES, *BINDINGS})
 
     def __init__(self, access: Authorization) -> None:
         self._access = access

@@ -10,6 +10,7 @@ from master.api.sources import Fresh, find
 
 class RuntimeClass(Plugin):
     name = "RuntimeClass"
+    kinds = frozenset({POD})
 
     def __init__(self, reader: Fresh) -> None:
         self._reader = reader

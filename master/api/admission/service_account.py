@@ -21,6 +21,7 @@ ATTEMPTS, PAUSE = 20, 0.05
 
 class ServiceAccounts(Plugin):
     name = "ServiceAccount"
+    kinds = frozenset({POD})
 
     def __init__(self, reader: Fresh) -> None:
         self._reader = reader

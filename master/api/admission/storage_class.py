@@ -12,6 +12,7 @@ OLD_NAME = "volume.beta.kubernetes.io/storage-class"
 
 class DefaultStorageClass(Plugin):
     name = "DefaultStorageClass"
+    kinds = frozenset({PERSISTENT_VOLUME_CLAIM})
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader

@@ -33,6 +33,7 @@ class ServiceAllocation:
     """The numbers that are given lie in the Services themselves: the pools are filled from the cache and follow it."""
 
     name = "ServiceAllocation"
+    kinds = frozenset({SERVICE})
 
     def __init__(self, network: str, node_ports: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._network = ipaddress.ip_network(network)

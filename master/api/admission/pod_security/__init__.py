@@ -12,7 +12,7 @@ import re
 from typing import Any
 
 from kube.errors import Cause, invalid
-from kube.kinds import Kind
+from kube.kinds import BUILT_IN, Kind
 from master.api.admission.plugin import Plugin, refusal
 from master.api.admission.pod_security.levels import LEVELS, problems
 from master.api.admission.pod_security.problems import Subject
@@ -37,6 +37,7 @@ TEMPLATES: dict[tuple[str, str], tuple[str, ...]] = {
 
 class PodSecurity(Plugin):
     name = "PodSecurity"
+    kinds = frozenset({NAMESPACE, POD, *(kind for kind in BUILT_IN if (kind.group, kind.kind) in TEMPLATES)})
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
