@@ -158,6 +158,10 @@ def _quoted(message: str) -> str:
 
 async def read_body(request: web.BaseRequest) -> bytes:
     """What has arrived as a whole already, as nearly every body has, is taken without waiting."""
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding != "identity":
+        message = f"Content-Encoding {encoding}: a request's body must not be compressed"
+        raise ApiError(415, "UnsupportedMediaType", message)
     content = request.content
     try:
         if content.is_eof() and content.total_bytes <= MAX_BODY:

@@ -39,7 +39,7 @@ class Connection(web.RequestHandler):
             max_line_size=MAX_FIELD,
             max_field_size=MAX_FIELD,
             max_headers=MAX_HEADERS,
-            auto_decompress=True,
+            auto_decompress=False,
         )
         self.certificate: bytes | None = None
         self.remote = ""

@@ -187,8 +187,8 @@ def refuse(request: web.BaseRequest, error: ApiError) -> web.Response:
     body = views.encode(status, form) if form.format == YAML else orjson.dumps(status)
     response = respond(body, error.status, form.format)
     retry = error.details.get("retryAfterSeconds")
-    if retry or error.status == 429:
-        response.headers["Retry-After"] = str(retry or 1)
+    if retry:
+        response.headers["Retry-After"] = str(retry)
     if error.status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="wherry"'
     return response

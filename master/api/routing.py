@@ -22,7 +22,7 @@ VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH"
 COLLECTION_VERBS = VERBS | {"GET": "list", "HEAD": "list", "DELETE": "deletecollection"}
 NAMESPACE_SUBRESOURCES = ("status", "finalize")
 NO_QUERY: Query = {}
-TRUE = ("1", "t", "T", "true", "TRUE", "True")
+FALSE = ("false", "0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ def parse_query(text: str) -> Query:
 
 
 def is_true(query: Query, name: str) -> bool:
-    return query.get(name) in TRUE
+    """Whether a switch is given; as upstream reads it, every word but these two means yes, the empty one too."""
+    return name in query and query[name].lower() not in FALSE
 
 
 def route(method: str, path: str, query: Query, find: FindKind) -> Route:

@@ -32,6 +32,23 @@ async def test_an_oversized_header_is_refused_with_a_status(space):
     assert (status, answer["kind"]) == (400, "Status")
 
 
+async def test_a_compressed_body_is_415(space):
+    body, headers = gzip.compress(orjson.dumps(config_map("packed"))), {"Content-Encoding": "gzip"}
+    status, answer, _ = await space.ask("POST", MAPS, io.BytesIO(body), JSON, headers=headers)
+    assert (status, answer["reason"]) == (415, "UnsupportedMediaType")
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [("true", "ADDED"), ("1", "ADDED"), ("yes", "ADDED"), ("False", "ConfigMapList"), ("0", "ConfigMapList")],
+)
+async def test_a_switch_is_off_only_by_false_and_0(space, word, kind):
+    await space.ask("POST", MAPS, config_map("one"))
+    async with space.session.get(f"{MAPS}?watch={word}&timeoutSeconds=1") as response:
+        first = orjson.loads(await response.content.readline())
+    assert kind in (first.get("type"), first.get("kind"))
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
@@ -119,3 +136,27 @@ async def test_openapi_describes_the_kinds_with_their_merge_keys(space):
     assert "fieldValidation" in [parameter["name"] for parameter in patch["parameters"]]
     status, _, _ = await space.ask("GET", "/openapi/v3/apis/apps/v1", headers={"If-None-Match": headers["ETag"]})
     assert status == 304
+
+
+async def test_an_eviction_that_a_budget_forbids_names_no_time_so_that_drain_says_why(space):
+    spec = {"containers": [{"name": "c", "image": "registry.local/app:1"}]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "labels": {"a": "b"}}, "spec": spec}
+    budgets = "/apis/policy/v1/namespaces/default/poddisruptionbudgets"
+    demand = {"minAvailable": 1, "selector": {"matchLabels": {"a": "b"}}}
+    await space.create(PODS, pod)
+    await space.create(
+        budgets, {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "b"}, "spec": demand}
+    )
+    merge = "application/merge-patch+json"
+    await space.ask("PATCH", f"{PODS}/p/status", {"status": {"phase": "Running"}}, merge)
+    counts = {
+        "observedGeneration": 1,
+        "disruptionsAllowed": 0,
+        "desiredHealthy": 1,
+        "currentHealthy": 0,
+        "expectedPods": 1,
+    }
+    await space.ask("PATCH", f"{budgets}/b/status", {"status": counts}, merge)
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "p"}}
+    status, _, headers = await space.ask("POST", f"{PODS}/p/eviction", eviction, JSON)
+    assert (status, headers.get("Retry-After")) == (429, None)
