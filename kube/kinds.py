@@ -64,6 +64,11 @@ class Custom(Protocol):
         ...
 
     @property
+    def refusal(self) -> str:
+        """Why this version cannot be served though the definition says so; empty where it can."""
+        ...
+
+    @property
     def is_stored(self) -> bool:
         """Whether objects are stored in this version."""
         ...

@@ -73,7 +73,10 @@ class Cache:
     def change_kind(self, kind: Kind) -> None:
         """The kind of a collection's name is another now: its objects are read anew in its form."""
         collection = self.collection(kind)
+        before = collection.shape.head
         collection.become(kind)
+        for watcher in collection.watchers if collection.shape.head != before else ():
+            watcher.lost()  # it was promised the bytes of another version
         collection.fill(
             [self._formed(collection, old.decode(), old.namespace, old.revision) for old in collection.listed]
         )
@@ -256,6 +259,12 @@ class Cache:
 
     def list(self, kind: Kind, namespace: str = "") -> list[Object]:
         return [self._decode(entry) for entry in self.collection(kind).slice(namespace)[0]]
+
+    def find_kind(self, api_version: str, kind: str) -> Kind | None:
+        """The row of a stored kind by its name and its group, in whatever version it is stored."""
+        group = api_version.rpartition("/")[0]
+        rows = (collection.kind for collection in self._collections.values())
+        return next((row for row in rows if (row.group, row.kind) == (group, kind)), None)
 
     def _decode(self, entry: Entry) -> Object:
         found = self._decoded.get(entry)

@@ -11,7 +11,15 @@ from typing import Any
 
 from kube.kinds import Kind
 from master.api.cache import Cache
-from master.api.customs.definitions import DEFINITION, ESTABLISHED, holds, kinds_of, stored_kind
+from master.api.customs.definitions import (
+    DEFINITION,
+    ESTABLISHED,
+    TERMINATING,
+    accepted_names,
+    holds,
+    kinds_of,
+    stored_kind,
+)
 from master.api.served import Served
 from master.api.watchers import DELETED, Change
 
@@ -27,6 +35,7 @@ class Serving:
         self._served = served
         self._kinds: dict[str, list[Kind]] = {}
         self._stored: dict[str, Kind] = {}
+        self._read: dict[str, tuple[Object, Object, bool]] = {}
         cache.listen(DEFINITION, self._changed)
         cache.reloaded.append(self.reload)
 
@@ -47,22 +56,26 @@ class Serving:
         self._show()
 
     def _take(self, name: str, definition: Object) -> None:
-        if not holds(definition, ESTABLISHED):
+        read = (definition["spec"], accepted_names(definition), holds(definition, TERMINATING))
+        before = self._read.get(name)
+        if not holds(definition, ESTABLISHED) or read == before:
             return
         try:
             kinds, stored = kinds_of(definition), stored_kind(definition)
         except UNREADABLE as error:
             log.error("left out a definition that cannot be read name=%s: %r", name, error)
             return
-        if name in self._stored:
-            self._cache.change_kind(stored)
-        else:
+        if before is None:
             self._cache.add_kind(stored)
             log.info("serving %s", name)
+        elif before[:2] != read[:2]:
+            self._cache.change_kind(stored)
+        self._read[name] = read
         self._kinds[name], self._stored[name] = kinds, stored
 
     def _drop(self, name: str) -> None:
         self._kinds.pop(name, None)
+        self._read.pop(name, None)
         stored = self._stored.pop(name, None)
         if stored is not None:
             self._cache.drop_kind(stored)

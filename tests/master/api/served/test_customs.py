@@ -5,6 +5,11 @@ import json
 
 import pytest
 
+from kube.kinds import BUILT_IN
+from master.api.cache import Cache
+from master.api.customs.serving import Serving
+from master.api.served import Served
+
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 BOATS = "/apis/example.com/v1/namespaces/default/boats"
 MERGE = "application/merge-patch+json"
@@ -283,3 +288,37 @@ async def test_items_of_a_map_are_compared_by_key(ships):
     assert status == 200, answer
     status, answer, _ = await ships.ask("PATCH", f"{path}/s", {"ports": [{"name": "b", "port": 3}]}, MERGE)
     assert [cause["field"] for cause in answer["details"]["causes"]] == ["ports[0].port"]
+
+
+async def test_a_webhooks_other_versions_are_refused_by_name(api):
+    schema = {"openAPIV3Schema": {"type": "object"}}
+    versions = [{"name": name, "served": True, "storage": name == "v1", "schema": schema} for name in ("v1", "v2")]
+    webhook = {"clientConfig": {"url": "https://127.0.0.1:9/convert"}, "conversionReviewVersions": ["v1"]}
+    conversion = {"strategy": "Webhook", "webhook": webhook}
+    await api.create(DEFINITIONS, simple("ships", "Ship", versions=versions, conversion=conversion))
+    await established(api, "ships.sea.example.com")
+    assert (await api.ask("GET", "/apis/sea.example.com/v1/ships"))[0] == 200
+    status, answer, _ = await api.ask("GET", "/apis/sea.example.com/v2/ships")
+    assert status == 501
+    assert "webhook" in answer["message"]
+
+
+async def test_words_about_a_definition_leave_its_objects_alone(fleet):
+    await boat(fleet)
+    entry = fleet.server.cache.collection(fleet.server.api.find("example.com", "v1", "boats")).find("default", "may")
+    patch = {"metadata": {"annotations": {"a": "b"}}}
+    await fleet.ask("PATCH", f"{DEFINITIONS}/boats.example.com", patch, MERGE)
+    collection = fleet.server.cache.collection(entry.shape.kind)
+    assert collection.find("default", "may") is entry
+
+
+async def test_definitions_outlive_the_server(fleet):
+    await boat(fleet)
+    cache = Cache(fleet.server.store, [kind for kind in BUILT_IN if kind.stored])
+    served = Served(BUILT_IN)
+    Serving(cache, served)
+    following = await cache.start()
+    kind = served.find("example.com", "v1beta1", "boats")
+    assert cache.get(kind, "default", "may")["spec"]["note"] == "none"
+    following.cancel()
+    await asyncio.wait({following})
