@@ -22,6 +22,10 @@ class Fresh(Reader, Protocol):
         """Waits until every acknowledged write can be read."""
         ...
 
+    def find_kind(self, api_version: str, kind: str) -> Kind | None:
+        """The row of a kind that a definition has named, as it is stored."""
+        ...
+
 
 class Source(Fresh, Protocol):
     def listen(self, kind: Kind, listener: Any) -> None:

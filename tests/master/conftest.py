@@ -23,6 +23,9 @@ class MemoryReader:
         keys = sorted(key for key in self.objects if key[0] == kind.qualified and namespace in ("", key[1]))
         return [self.objects[key] for key in keys]
 
+    def find_kind(self, api_version: str, kind: str) -> Kind | None:
+        return None
+
     async def fresh(self) -> int:
         return 1
 

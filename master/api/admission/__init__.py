@@ -10,14 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from master.api.admission import policies
 from master.api.admission.certificates import Certificates
 from master.api.admission.default_tolerations import DefaultTolerations
 from master.api.admission.limit_ranger import LimitRanger
+from master.api.admission.mutating_policies import MutatingPolicies
 from master.api.admission.namespace_lifecycle import NamespaceLifecycle
 from master.api.admission.node_restriction import NodeRestriction
 from master.api.admission.node_taint import NodeTaint
 from master.api.admission.plugin import admit
 from master.api.admission.pod_security import PodSecurity
+from master.api.admission.policies import Cases, PolicyChecks
 from master.api.admission.priority import Priority
 from master.api.admission.quota_ledger import Transactions
 from master.api.admission.rbac_escalation import RbacEscalation
@@ -25,6 +28,7 @@ from master.api.admission.resource_quota import ResourceQuotas
 from master.api.admission.runtime_class import RuntimeClass
 from master.api.admission.service_account import ServiceAccounts
 from master.api.admission.storage_class import DefaultStorageClass
+from master.api.admission.validating_policies import ValidatingPolicies
 from master.api.admission.webhooks import MUTATING, VALIDATING, Hooks, MutatingWebhooks, ValidatingWebhooks
 from master.api.allocation import ServiceAllocation
 from master.api.authz import Authorization
@@ -62,7 +66,10 @@ def chain(
     poster = Poster(reach or Reach(reader, None))
     return (
         *before,
+        MutatingPolicies(Cases(reader, access, policies.MUTATING, policies.MUTATING_BINDING), before),
         MutatingWebhooks(Hooks(reader, MUTATING, poster, access), before),
+        PolicyChecks(),
+        ValidatingPolicies(Cases(reader, access, policies.VALIDATING, policies.VALIDATING_BINDING)),
         ValidatingWebhooks(Hooks(reader, VALIDATING, poster, access)),
         allocation,
         ResourceQuotas(reader),

@@ -94,4 +94,5 @@ FUNCTIONS = (
     overload(f"{_D}->reason(): string", lambda one: one.decision.reason),
     overload(f"{_D}->errored(): bool", lambda _one: False),
     overload(f"{_D}->error(): string", lambda _one: ""),
+    overload("jsonpatch.escapeKey(string): string", lambda text: text.replace("~", "~0").replace("/", "~1")),
 )

@@ -41,7 +41,7 @@ def compiled(text: str, makes: bool = False) -> Program:
 
 
 class Scene:
-    """One write as expressions see it; `budget` falls with every run."""
+    """One write as expressions see it; `budget` falls with every run, `failed` says why variables have no value."""
 
     def __init__(
         self, attributes: Attributes, authorizer: Authorizer, reader: Reader | None = None, params: Object | None = None
@@ -49,6 +49,7 @@ class Scene:
         from master.api.admission.authorizing import Asking
 
         self.budget = CALL_BUDGET
+        self.failed: dict[str, str] = {}
         namespace = reader.get(NAMESPACE, "", attributes.namespace) if reader and attributes.namespace else None
         self.values: dict[str, Any] = {
             "object": versioned(attributes, attributes.object),
@@ -69,7 +70,8 @@ class Scene:
         try:
             value, cost = program.run(values, self.budget)
         except CelError as error:
-            raise ExpressionError(str(error)) from error
+            missing = str(error).removeprefix("no such key: ")
+            raise ExpressionError(self.failed.get(missing) or str(error)) from error
         self.budget -= cost
         return value
 
