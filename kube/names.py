@@ -6,6 +6,8 @@ The words are upstream's, because scripts grep them.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 
 DNS1123_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 DNS1123_SUBDOMAIN = DNS1123_LABEL + r"(\." + DNS1123_LABEL + ")*"
@@ -105,17 +107,18 @@ def label_value(text: str) -> list[str]:
     return _check(text, 63, _VALUE, _VALUE_COMPLAINT)
 
 
-def qualified_name(text: str) -> list[str]:
+@lru_cache(maxsize=1024)
+def qualified_name(text: str) -> Sequence[str]:
     """A key of labels, annotations, taints: `[prefix/]name`."""
     if "/" not in text:
-        return _name_part(text)
+        return tuple(_name_part(text))
     parts = text.split("/")
     if len(parts) > 2:
         prefixed = _QUALIFIED_COMPLAINT.removesuffix(")")
-        return [
-            f"a qualified name {prefixed} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName'))"
-        ]
-    return _prefix(parts[0]) + _name_part(parts[1])
+        return (
+            f"a qualified name {prefixed} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName'))",
+        )
+    return (*_prefix(parts[0]), *_name_part(parts[1]))
 
 
 def _prefix(prefix: str) -> list[str]:

@@ -28,6 +28,7 @@ _PARTS: tuple[tuple[str, str], ...] = (
 )
 _MICRO_PARTS = (*_PARTS[:-2], ("05", r"\d\d"), (".000000", r"\.\d{6}(?!\d)"), _PARTS[-1])
 _MICRO = re.compile("".join(f"(?:{shape})" for _, shape in _MICRO_PARTS), re.ASCII)
+_MICRO_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 
 
 def now() -> str:
@@ -81,9 +82,20 @@ def canonical(value: str) -> str:
 
 def micro_canonical(value: str) -> str:
     """The text the API answers for a `MicroTime`, which must come with exactly six digits."""
+    if _MICRO_UTC.fullmatch(value) and _is_moment(value):
+        return value
     if not _MICRO.fullmatch(value):
         raise ValueError(_complaint(value, MICRO_LAYOUT, _MICRO_PARTS))
     return micro_text(parse(value))
+
+
+def _is_moment(value: str) -> bool:
+    """Whether what looks like a time is one: no thirteenth month."""
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _zone(match: re.Match[str]) -> timezone:

@@ -64,10 +64,10 @@ def track_update(
     if lost:
         managers.drop(_ownable(lost, kind, subresource))
     if gained:
-        managers.take_from_others(gained, None)
+        mine = Manager(manager, UPDATE, kind.api_version, subresource)
+        managers.take_from_others(gained, mine)
         # A write through scale carries no time, in the reference too.
-        time = "" if subresource == "scale" else now
-        managers.give(Manager(manager, UPDATE, kind.api_version, subresource), gained, time)
+        managers.give(mine, gained, "" if subresource == "scale" else now)
         owners.cap(managers)
     owners.write(new, managers)
 

@@ -39,7 +39,7 @@ class Managers:
     fields: dict[Manager, Node] = field(default_factory=dict)
     times: dict[Manager, str] = field(default_factory=dict)
 
-    def take_from_others(self, taken: Node, mine: Manager | None) -> None:
+    def take_from_others(self, taken: Node, mine: Manager) -> None:
         """Removes fields from every manager but one."""
         for manager in list(self.fields):
             if manager != mine:

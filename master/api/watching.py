@@ -101,12 +101,13 @@ class HttpWatcher:
             self._cut()
 
     def _flush(self) -> None:
-        if self._transport.is_closing():
+        pending, transport = self._pending, self._transport
+        if transport.is_closing():
             self.end()
-        elif self._pending:
-            self._transport.write(b"".join(self._pending))
-            self._pending.clear()
-            self._size = self._transport.get_write_buffer_size()
+        elif pending:
+            transport.write(pending[0] if len(pending) == 1 else b"".join(pending))
+            pending.clear()
+            self._size = transport.get_write_buffer_size()
             if self._size > SLOW:
                 self._cut()
 

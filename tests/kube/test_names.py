@@ -34,7 +34,7 @@ def test_the_words_are_upstreams() -> None:
         "and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
         "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
     ]
-    assert names.qualified_name("") == [
+    assert list(names.qualified_name("")) == [
         "name part must be non-empty",
         "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
         "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
