@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -118,20 +119,21 @@ def render(raw: bytes, options: LogOptions) -> bytes | None:
     return when + b" " + shown if options.timestamps else shown
 
 
-async def read_log(path: Path, options: LogOptions, running: Callable[[], bool]) -> AsyncIterator[bytes]:
+async def read_log(path: Path, options: LogOptions, running: Callable[[], bool]) -> AsyncGenerator[bytes, None]:
     """The log as the options want it, in blocks; following ends when the container has, and goes on across rotation."""
     left = options.limit
-    async for block in _blocks(path, options, running):
-        if left is None:
-            yield block
-            continue
-        yield block[:left]
-        left -= len(block)
-        if left <= 0:
-            return
+    async with aclosing(_blocks(path, options, running)) as blocks:
+        async for block in blocks:
+            if left is None:
+                yield block
+                continue
+            yield block[:left]
+            left -= len(block)
+            if left <= 0:
+                return
 
 
-async def _blocks(path: Path, options: LogOptions, running: Callable[[], bool]) -> AsyncIterator[bytes]:
+async def _blocks(path: Path, options: LogOptions, running: Callable[[], bool]) -> AsyncGenerator[bytes, None]:
     file = path.open("rb")
     try:
         file.seek(0 if options.tail is None else _start(file, options.tail))

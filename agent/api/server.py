@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
@@ -26,7 +27,7 @@ from agent.streams.channels import Protocol as ChannelProtocol
 from agent.streams.forwarding import RUNTIME_PROTOCOL, TUNNEL, PortChannels, tunnel
 from agent.streams.sessions import Remote, StreamFailure, connect, spdy_headers
 from kube.errors import ApiError, bad_request
-from kube.upgrades import dial, join, switching, take_over
+from kube.upgrades import Upgraded, dial, join, switching, take_over
 
 log = logging.getLogger(__name__)
 
@@ -103,8 +104,9 @@ class NodeApi:
         await answer.prepare(request)
         blocks = read_log(path, options, lambda: not options.previous and self._running(names))
         try:
-            async for block in blocks:
-                await answer.write(block)
+            async with aclosing(blocks):
+                async for block in blocks:
+                    await answer.write(block)
         except ConnectionError:
             return answer  # the client had enough
         await answer.write_eof()
@@ -133,8 +135,9 @@ class NodeApi:
         """exec and attach: SPDY clients are passed through, WebSocket clients are translated."""
         if not _is_websocket(request):
             return await _pass_through(request, url)
+        protocol = _chosen(request)
         connection = await connect(url, EXEC_PROTOCOL)  # before the answer, so that a refusal is still one
-        socket, protocol = await _accept(request)
+        socket = await _accept(request, protocol.name)
         await Remote(socket, protocol, connection, _wanted(asked)).run()
         return socket
 
@@ -144,13 +147,13 @@ class NodeApi:
         if not _is_websocket(request):
             return await _pass_through(request, url)
         if TUNNEL in request.headers.get("Sec-WebSocket-Protocol", ""):
-            runtime = await dial("POST", url, spdy_headers([RUNTIME_PROTOCOL]))
-            socket = web.WebSocketResponse(protocols=(TUNNEL,), compress=False, heartbeat=PING_SECONDS, max_msg_size=0)
-            await socket.prepare(request)
+            runtime = await _runtime(url, [RUNTIME_PROTOCOL])
+            socket = await _accept(request, TUNNEL)
             await tunnel(socket, runtime)
             return socket
-        ports, connection = _ports(request), await connect(url, RUNTIME_PROTOCOL)
-        socket, protocol = await _accept(request)
+        ports, protocol = _ports(request), _chosen(request)
+        connection = await connect(url, RUNTIME_PROTOCOL)
+        socket = await _accept(request, protocol.name)
         await PortChannels(socket, protocol, connection, ports).run()
         return socket
 
@@ -215,30 +218,39 @@ def _is_websocket(request: web.Request) -> bool:
     return request.headers.get("Upgrade", "").lower() == "websocket"
 
 
-async def _accept(request: web.Request) -> tuple[web.WebSocketResponse, ChannelProtocol]:
-    """Answers with the newest of the channel protocols that the client offers."""
+def _chosen(request: web.Request) -> ChannelProtocol:
+    """The newest of the channel protocols that the client offers; ApiError 400 when we speak none of them."""
     offered = [word.strip() for word in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if word.strip()]
-    chosen = next((name for name in PROTOCOLS if name in offered), "")
-    if offered and not chosen:
+    chosen = next((protocol for name, protocol in PROTOCOLS.items() if name in offered), None)
+    if offered and chosen is None:
         raise bad_request(
             f"no WebSocket protocol of {', '.join(offered)} is spoken here; known are {', '.join(PROTOCOLS)}"
         )
-    protocols = (chosen,) if chosen else ()
+    return chosen or PLAIN
+
+
+async def _accept(request: web.Request, protocol: str) -> web.WebSocketResponse:
+    protocols = (protocol,) if protocol else ()
     socket = web.WebSocketResponse(protocols=protocols, compress=False, heartbeat=PING_SECONDS, max_msg_size=0)
     await socket.prepare(request)
-    return socket, PROTOCOLS.get(chosen, PLAIN)
+    return socket
+
+
+async def _runtime(url: str, versions: Iterable[str]) -> Upgraded:
+    """SPDY to the runtime's streaming server, as a connection of bytes."""
+    runtime = await dial("POST", url, spdy_headers(versions))
+    if runtime.status != 101:
+        words = (await runtime.body()).decode("utf-8", "replace")
+        runtime.writer.close()
+        raise StreamFailure(words or f"streaming server answered {runtime.status}")
+    return runtime
 
 
 async def _pass_through(request: web.Request, url: str) -> web.StreamResponse:
     """A SPDY client and the runtime, joined byte by byte."""
     if not request.headers.get("Upgrade", "").lower().startswith("spdy/"):
         raise bad_request("Upgrade request required")
-    versions = request.headers.getall("X-Stream-Protocol-Version", [])
-    runtime = await dial("POST", url, spdy_headers(versions))
-    if runtime.status != 101:
-        words = (await runtime.body()).decode("utf-8", "replace")
-        runtime.writer.close()
-        raise StreamFailure(words or f"streaming server answered {runtime.status}")
+    runtime = await _runtime(url, request.headers.getall("X-Stream-Protocol-Version", []))
     assert request.transport is not None
     reader, writer = take_over(request.transport)
     chosen = runtime.headers.get("x-stream-protocol-version", "")
@@ -249,7 +261,7 @@ async def _pass_through(request: web.Request, url: str) -> web.StreamResponse:
 
 async def serve(app: web.Application, address: str, port: int, tls: ssl.SSLContext | None) -> web.AppRunner:
     """Listens until `cleanup()` of what it returns."""
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, address, port, ssl_context=tls, reuse_address=True).start()
     return runner

@@ -34,8 +34,10 @@ async def tunnel(socket: web.WebSocketResponse, runtime: Upgraded) -> None:
         while data := await runtime.reader.read(CHUNK):
             await socket.send_bytes(data)
 
-    await first_of(inward(), outward())
-    runtime.writer.close()
+    try:
+        await first_of(inward(), outward())
+    finally:
+        runtime.writer.close()
     await socket.close()
 
 
@@ -51,17 +53,22 @@ class PortChannels:
     _streams: dict[int, int] = field(default_factory=dict)  # and back
 
     async def run(self) -> None:
-        for index, port in enumerate(self.ports):
-            for offset, kind in ((1, "error"), (0, "data")):  # the runtime wants a port's error stream first
-                headers = {"streamtype": kind, "port": str(port), "requestid": str(index)}
-                stream = await self.connection.open(headers)
-                channel = 2 * index + offset
-                self._channels[stream], self._streams[channel] = channel, stream
-            for channel in (2 * index, 2 * index + 1):
-                await send(self.socket, self.protocol, channel, struct.pack("<H", port))
-        await first_of(self._inward(), self._outward())
-        self.connection.close()
+        try:
+            for index, port in enumerate(self.ports):
+                await self._open(index, port)
+            await first_of(self._inward(), self._outward())
+        finally:
+            self.connection.close()
         await self.socket.close()
+
+    async def _open(self, index: int, port: int) -> None:
+        for offset, kind in ((1, "error"), (0, "data")):  # the runtime wants a port's error stream first
+            headers = {"streamtype": kind, "port": str(port), "requestid": str(index)}
+            stream = await self.connection.open(headers)
+            channel = 2 * index + offset
+            self._channels[stream], self._streams[channel] = channel, stream
+        for channel in (2 * index, 2 * index + 1):
+            await send(self.socket, self.protocol, channel, struct.pack("<H", port))
 
     async def _inward(self) -> None:
         async for message in self.socket:

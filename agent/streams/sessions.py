@@ -100,11 +100,13 @@ class Remote:
 
     async def run(self) -> None:
         """Until the runtime ends the session or the client goes."""
-        for channel, name in STREAM_NAMES.items():  # the error stream first, as the runtime waits for it
-            if channel in self.wanted or channel is Channel.ERROR:
-                self._streams[channel] = await self.connection.open({"streamtype": name})
-        await first_of(self._from_client(), self._from_runtime())
-        self.connection.close()
+        try:
+            for channel, name in STREAM_NAMES.items():  # the error stream first, as the runtime waits for it
+                if channel in self.wanted or channel is Channel.ERROR:
+                    self._streams[channel] = await self.connection.open({"streamtype": name})
+            await first_of(self._from_client(), self._from_runtime())
+        finally:
+            self.connection.close()
 
     async def _from_client(self) -> None:
         async for message in self.socket:

@@ -6,7 +6,9 @@ on byte by byte.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +21,7 @@ from yarl import URL
 
 from kube.errors import ApiError
 from kube.upgrades import Ends, Upgraded, ask, join, switching, take_over
+from master.api.connections import Connection
 
 HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer"}
@@ -72,7 +75,7 @@ async def forward(request: web.BaseRequest, onward: Onward) -> web.StreamRespons
         headers.popall("Content-Length", None)
     session = aiohttp.ClientSession(connector=Opened(onward.connect), timeout=_FOREVER, auto_decompress=False)
     url = URL(f"http://{onward.host}{onward.target}", encoded=True)
-    async with session:
+    async with session, ending_with(request):
         try:
             answer = await session.request(
                 request.method,
@@ -105,6 +108,24 @@ async def _back(request: web.BaseRequest, answer: aiohttp.ClientResponse, onward
         raise ConnectionError("the answer broke off") from error  # the client must not take a part for the whole
     await response.write_eof()
     return response
+
+
+@asynccontextmanager
+async def ending_with(request: web.BaseRequest) -> AsyncIterator[None]:
+    """What is done within is cancelled when the client has gone: a far end that is silent would hold it for ever."""
+    connection, task = request.protocol, asyncio.current_task()
+    if not isinstance(connection, Connection) or task is None:
+        yield
+        return
+
+    def cancel() -> None:
+        task.cancel()
+
+    forget = connection.when_lost(cancel)
+    try:
+        yield
+    finally:
+        forget()
 
 
 async def _upgrade(request: web.BaseRequest, onward: Onward) -> web.StreamResponse:

@@ -18,7 +18,7 @@ from kube.errors import ApiError, bad_request, not_found
 from kube.upgrades import dial
 from master.api.calls import Call
 from master.api.contract import Object, Reader
-from master.api.forwarding import hand_over
+from master.api.forwarding import ending_with, hand_over
 from master.api.reaching import NODE, POD, agent_address, refusal, refusal_of
 from master.api.verbs import Rooms, Verb
 
@@ -51,7 +51,7 @@ class Nodes:
         pod = self._pod(call)
         url = self._url(pod, "log", container_of(pod, call.query.get("container", "")), call)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
-        async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as session:
+        async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as session, ending_with(call.request):
             try:
                 answer = await session.get(url, ssl=self.tls or True)
             except (aiohttp.ClientError, TimeoutError) as error:
