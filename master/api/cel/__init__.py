@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from master.api.cel.compiling import Compiler, Meter, Part, Words
+from master.api.cel.branching import BRANCHING
+from master.api.cel.compiling import Compiler, Words
 from master.api.cel.errors import BudgetError, CelError, CompileError
 from master.api.cel.functions.collections import LISTS, OPTIONALS, SETS
 from master.api.cel.functions.kubernetes import ADDRESSES, FORMATS, QUANTITIES, URLS
@@ -23,12 +24,15 @@ from master.api.cel.functions.times import TIMES
 from master.api.cel.macros import MACROS
 from master.api.cel.overloads import Overload, table
 from master.api.cel.parsing import parse
+from master.api.cel.parts import Meter, Part
 from master.api.cel.values import Type
 
 __all__ = ["BudgetError", "CelError", "CompileError", "Program", "Type", "compile"]
 
 LIBRARIES = (OPERATORS, TEXTS, TIMES, LISTS, SETS, OPTIONALS, QUANTITIES, ADDRESSES, URLS, FORMATS)
-WORDS = Words(table(*LIBRARIES), MACROS)
+SPECIAL = {**BRANCHING, **MACROS}
+WORDS = Words(table(*LIBRARIES), SPECIAL)
+TOO_DEEP = "expression recursion limit exceeded"
 CALL_BUDGET = 1_000_000
 """What one run may cost, in the reference's units: about 0.1 s of its time."""
 
@@ -51,7 +55,10 @@ class Program:
     def run(self, values: Mapping[str, Any], budget: int = CALL_BUDGET) -> tuple[Any, int]:
         """The value and what it cost."""
         meter = Meter(budget)
-        value = self.part.run(dict(values), meter)
+        try:
+            value = self.part.run(dict(values), meter)
+        except RecursionError as error:
+            raise CelError(TOO_DEEP) from error
         return value, budget - meter.left
 
 
@@ -62,5 +69,8 @@ def compile(
     makes: bool = False,
 ) -> Program:
     """`functions` are further ones (an authorizer's); `makes`: objects of named types may be made (mutations)."""
-    words = WORDS if not functions else Words(table(*LIBRARIES, functions), MACROS)
-    return Program(text, Compiler(text, variables, words, makes).compile(parse(text)))
+    words = WORDS if not functions else Words(table(*LIBRARIES, functions), SPECIAL)
+    try:
+        return Program(text, Compiler(text, variables, words, makes).compile(parse(text)))
+    except RecursionError as error:
+        raise CompileError(text, 0, TOO_DEEP) from error

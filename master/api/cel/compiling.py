@@ -11,38 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from master.api.cel import tree
-from master.api.cel.errors import BudgetError, CelError, CompileError
+from master.api.cel.errors import CelError, CompileError
 from master.api.cel.overloads import Overload, Table, filled, fits
+from master.api.cel.parts import Frame, Meter, Part, Run, applied_to, common, optional
 from master.api.cel.tree import Node
-from master.api.cel.values import BOOL, DYN, LARGEST, NOTHING, Maybe, Type, kind_of, list_of, map_of, maybe_of, size_of
-
-Frame = dict[str, Any]
-
-
-class Meter:
-    """What an evaluation may still spend."""
-
-    __slots__ = ("left",)
-
-    def __init__(self, budget: int) -> None:
-        self.left = budget
-
-    def spend(self, cost: int) -> None:
-        self.left -= cost
-        if self.left < 0:
-            raise BudgetError("operation cancelled: actual cost limit exceeded")
-
-
-Run = Callable[[Frame, Meter], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A compiled node; `cost` is the most it can cost."""
-
-    run: Run
-    type: Type
-    cost: int = 0
+from master.api.cel.values import DYN, LARGEST, NOTHING, Maybe, Type, kind_of, list_of, map_of, maybe_of, size_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +113,6 @@ class Compiler:
     # Calls
 
     def _call(self, node: tree.Call) -> Part:
-        special = _SPECIAL.get(node.name) if node.target is None else None
-        if special is not None:
-            return special(self, node)
         macro = self._words.macros.get((node.name, node.target is not None, len(node.args)))
         if macro is not None and (found := macro(self, node)) is not None:
             return found
@@ -173,8 +143,8 @@ class Compiler:
         types = [arg.type for arg in args]
         matching = [(one, bound) for one in candidates if (bound := _bound(types, one)) is not None]
         if not matching:
-            raise self.fail(node, f"found no matching overload for '{name}' applied to '{_applied_to(types, method)}'")
-        result = _common([filled(one.result, bound) for one, bound in matching])
+            raise self.fail(node, f"found no matching overload for '{name}' applied to '{applied_to(types, method)}'")
+        result = common([filled(one.result, bound) for one, bound in matching])
         sizes = [type.size if type.name not in UNSIZED else 1 for type in types]
         price = 1 + max(one.cost(*sizes) if one.cost else 0 for one, _ in matching)
         size = min(LARGEST, sum(sizes)) if name == "_+_" else max(sizes, default=LARGEST)
@@ -195,11 +165,11 @@ class Compiler:
                 value = item(frame, meter)
                 if not maybe:
                     found.append(value)
-                elif value.present:
+                elif optional(value).present:
                     found.append(value.value)
             return found
 
-        element = _common([_unwrapped(part.type) if maybe else part.type for part, maybe in parts])
+        element = common([_unwrapped(part.type) if maybe else part.type for part, maybe in parts])
         return Part(run, list_of(element, len(parts)), LIST_COST + sum(part.cost for part, _ in parts))
 
     def _mapping(self, node: tree.Mapping) -> Part:
@@ -210,8 +180,8 @@ class Compiler:
             meter.spend(MAP_COST)
             return _made(runs, frame, meter)
 
-        keys = _common([key.type for key, _, _ in parts])
-        values = _common([_unwrapped(value.type) if maybe else value.type for _, value, maybe in parts])
+        keys = common([key.type for key, _, _ in parts])
+        values = common([_unwrapped(value.type) if maybe else value.type for _, value, maybe in parts])
         cost = MAP_COST + sum(key.cost + value.cost for key, value, _ in parts)
         return Part(run, map_of(keys, values, len(parts)), cost)
 
@@ -227,59 +197,11 @@ class Compiler:
 
         return Part(run, DYN, OBJECT_COST + sum(value.cost for _, value, _ in parts))
 
-    # Operators that do not evaluate all they are given
-
     def boolean(self, node: Node) -> Part:
         part = self.compile(node)
         if part.type.name not in ("bool", "dyn"):
             raise self.fail(node, f"expected type 'bool' but found '{part.type}'")
         return part
-
-    def _and(self, node: tree.Call) -> Part:
-        return self._logic(node, False)
-
-    def _or(self, node: tree.Call) -> Part:
-        return self._logic(node, True)
-
-    def _logic(self, node: tree.Call, decisive: bool) -> Part:
-        """`decisive` on either side settles it, even when the other side fails."""
-        parts = [self.compile(arg) for arg in node.args]
-        if any(part.type.name not in ("bool", "dyn") for part in parts):
-            said = _applied_to([part.type for part in parts], False)
-            raise self.fail(node, f"found no matching overload for '{node.name}' applied to '{said}'")
-        left, right = (part.run for part in parts)
-
-        def run(frame: Frame, meter: Meter) -> bool:
-            failure = None
-            try:
-                if truth(left(frame, meter)) is decisive:
-                    return decisive
-            except BudgetError:
-                raise
-            except CelError as error:
-                failure = error
-            if truth(right(frame, meter)) is decisive:
-                return decisive
-            if failure is not None:
-                raise failure
-            return not decisive
-
-        return Part(run, BOOL, sum(part.cost for part in parts))
-
-    def _conditional(self, node: tree.Call) -> Part:
-        condition, yes, no = self.boolean(node.args[0]), self.compile(node.args[1]), self.compile(node.args[2])
-        asked, one, other = condition.run, yes.run, no.run
-
-        def run(frame: Frame, meter: Meter) -> Any:
-            return one(frame, meter) if truth(asked(frame, meter)) else other(frame, meter)
-
-        return Part(run, _common([yes.type, no.type]), condition.cost + max(yes.cost, no.cost))
-
-
-def truth(value: Any) -> bool:
-    if value is True or value is False:
-        return bool(value)
-    raise CelError(f"no such overload: a condition of type {kind_of(value)}")
 
 
 def _field(value: Any, field: str) -> Any:
@@ -295,11 +217,13 @@ def _made(runs: list[tuple[Run, Run, bool]], frame: Frame, meter: Meter) -> dict
     found = {}
     for key, value, maybe in runs:
         name, one = key(frame, meter), value(frame, meter)
+        if kind_of(name) not in KEYS:
+            raise CelError(f"unsupported key type: {kind_of(name)}")
         if name in found:
             raise CelError(f"Failed with repeated key: {name}")
         if not maybe:
             found[name] = one
-        elif one.present:
+        elif optional(one).present:
             found[name] = one.value
     return found
 
@@ -331,13 +255,6 @@ def _bound(types: list[Type], one: Overload) -> dict[str, Type] | None:
     return bound if all(fits(found, wanted, bound) for found, wanted in zip(types, one.params, strict=True)) else None
 
 
-def _common(types: list[Type]) -> Type:
-    """The one type of them all, or dyn."""
-    if not types or any(one != types[0] for one in types):
-        return DYN
-    return replace(types[0], size=max(one.size for one in types))
-
-
 def _unwrapped(type: Type) -> Type:
     return type.params[0] if type.name == "optional_type" else DYN
 
@@ -346,11 +263,7 @@ def _unsure(type: Type) -> bool:
     return type.name in ("dyn", "null_type")
 
 
-def _applied_to(types: list[Type], method: bool) -> str:
-    listed = ", ".join(map(str, types[1:] if method else types))
-    return f"{types[0]}.({listed})" if method else f"({listed})"
-
-
+KEYS = frozenset({"bool", "int", "string", "uint"})
 UNSIZED = frozenset({"bool", "int", "uint", "double", "null_type", "timestamp", "duration", "type"})
 TYPE_NAMES = {
     "bool": "bool",
@@ -368,11 +281,6 @@ Macro = Callable[[Compiler, tree.Call], Part | None]
 Macros = Mapping[tuple[str, bool, int], Macro]
 """(name, is a method, number of arguments) → what compiles it."""
 
-_SPECIAL: dict[str, Callable[[Compiler, tree.Call], Part]] = {
-    "_&&_": Compiler._and,
-    "_||_": Compiler._or,
-    "_?_:_": Compiler._conditional,
-}
 _COMPILE: dict[type, Callable[[Compiler, Any], Part]] = {
     tree.Literal: Compiler._literal,
     tree.Name: Compiler._name,

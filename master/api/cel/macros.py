@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from master.api.cel import tree
-from master.api.cel.compiling import Compiler, Frame, Macro, Meter, Part, Run, truth
+from master.api.cel.compiling import Compiler, Macro
 from master.api.cel.errors import BudgetError, CelError
+from master.api.cel.parts import Frame, Meter, Part, Run, optional, truth
 from master.api.cel.values import BOOL, DYN, INT, NOTHING, Maybe, Type, kind_of, list_of, map_of, maybe_of
 
 
@@ -216,7 +217,7 @@ def _opt_map(flat: bool) -> Macro:
         given, made = source.run, inside.run
 
         def run(frame: Frame, meter: Meter) -> Any:
-            value = given(frame, meter)
+            value = optional(given(frame, meter))
             if not value.present:
                 return NOTHING
             found = made({**frame, name: value.value}, meter)

@@ -85,7 +85,10 @@ def compile_rule(found: Object, schema: Object, root: bool) -> Rule:
 
 def rules(schema: Object) -> Callable[[Any, Any, Path, Problems], None] | None:
     """Asks every rule of a schema; None where it has none."""
-    check = _checker(schema, root=True)
+    try:
+        check = _checker(schema, root=True)
+    except cel.CompileError as error:
+        return _broken(f"rule compilation error: {error}")
     if check is None:
         return None
 
@@ -94,6 +97,15 @@ def rules(schema: Object) -> Callable[[Any, Any, Path, Problems], None] | None:
             check(value, old, at, out, Purse())
         except SpentError:
             return  # said already
+
+    return ask
+
+
+def _broken(said: str) -> Callable[[Any, Any, Path, Problems], None]:
+    """Of a definition that came past its checks: nothing is taken that cannot be judged."""
+
+    def ask(_value: Any, _old: Any, at: Path, out: Problems) -> None:
+        out.append(Cause("FieldValueInvalid", f"Invalid value: {said}", str(at) or "<nil>"))
 
     return ask
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar
@@ -228,7 +229,7 @@ def _validated(found: Format, text: str) -> Maybe:
     return Maybe(problems, True) if problems else Maybe()
 
 
-_FORMATS = {
+_FORMATS: dict[str, Callable[[str], list[str]]] = {
     "dns1035Label": names.dns1035_label,
     "dns1123Label": names.dns1123_label,
     "dns1123Subdomain": names.dns1123_subdomain,

@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from master.api import cel
 from master.api.cel.values import DYN, INT, STRING, UInt, list_of, map_of
@@ -13,6 +15,29 @@ VALUES = {
     "labels": {"app": "web", "tier": "front"},
 }
 VARIABLES = {"self": DYN, "numbers": list_of(INT, 10), "labels": map_of(STRING, STRING, 10)}
+
+_LEAVES = """1 -2 0 1.5 2u 'a' '1Gi' b'x' null true [1,'a'] {'a':1} self self.text numbers labels dyn(1) dyn([])
+    optional.none() quantity('1') ip('::1') duration('1s') self.?b"""
+LEAVES = st.sampled_from(_LEAVES.split())
+SHAPES = [
+    *(f"({{0}} {sign} {{1}})" for sign in ("+", "-", "*", "/", "%", "==", "<", "&&", "||", "in")),
+    *(
+        f"{{0}}.{name}({{1}})"
+        for name in ("contains", "matches", "split", "join", "format", "indexOf", "add", "orValue")
+    ),
+    *(f"{name}({{0}})" for name in ("string", "int", "size", "quantity", "ip", "cidr", "url", "timestamp", "duration")),
+    *(
+        f"dyn({{0}}).{name}()"
+        for name in ("sum", "min", "sort", "size", "flatten", "value", "trim", "getHours", "family")
+    ),
+    *("dyn({0})[{1}]", "dyn({0})[?{1}]", "dyn({0}).{1}", "[{0}, ?{1}]", "{{{0}: {1}}}", "dyn({0}).map(x, {1})"),
+    *("dyn({0}).all(x, x == {1})", "{0}.optMap(x, {1})", "sets.contains({0}, {1})", "dyn({0}).charAt({1})"),
+]
+
+
+def joined(shape, one, other):
+    return shape.format(one, other)
+
 
 TRUE = [
     "1 + 2 * 3 == 7",
@@ -98,6 +123,7 @@ FAILING = {
     "timestamp('yesterday') == timestamp('2026-01-01T00:00:00Z')": "yesterday",
     "'x'.matches('[')": "error parsing regexp",
     "numbers.all(n, n / 0 == 1)": "division by zero",
+    "[?self.a] == []": "no such overload: an optional of type int",
 }
 
 
@@ -116,6 +142,7 @@ WRONG = {
     "numbers.startsWith('a')": "found no matching overload for 'startsWith' applied to 'list(int).(string)'",
     "numbers.all(n, n)": "expected type 'bool' but found 'int'",
     "'a' ? 1 : 2": "expected type 'bool' but found 'string'",
+    "1" + " + 1" * 5000: "recursion limit",
     "numbers.x": "does not support field selection",
     "(" * 200 + "1" + ")" * 200: "recursion limit",
 }
@@ -160,3 +187,12 @@ def test_the_price_grows_with_the_sizes():
 
 def test_unsigned_integers_are_a_type_of_their_own():
     assert type(cel.compile("3u", {}).run({})[0]) is UInt
+
+
+@given(st.recursive(LEAVES, lambda inner: st.builds(joined, st.sampled_from(SHAPES), inner, inner), max_leaves=12))
+@settings(max_examples=300, deadline=None)
+def test_any_expression_answers_or_fails_by_its_own_errors(text):
+    try:
+        cel.compile(text, VARIABLES).run(VALUES, 10_000)
+    except cel.CelError:
+        return
