@@ -28,6 +28,8 @@ _EXPONENT = re.compile(r"[eE]([+-]?[0-9]+)", re.ASCII)
 _EXPONENT_LIMIT = 64
 # A decimal of so few digits is kept beyond the maximum: `100E`.
 _KEPT_DIGITS = 18
+# Far beyond any amount; turning millions of digits into a number would hold up everybody else.
+_LONGEST = 256
 
 
 class Format(Enum):
@@ -85,6 +87,8 @@ class Quantity:
 @lru_cache(maxsize=4096)
 def parse(text: str) -> Quantity:
     """The quantity of a text; ValueError with upstream's words when it is none."""
+    if len(text) > _LONGEST:
+        raise ValueError(f"quantities must have at most {_LONGEST} characters, not {len(text)}")
     match = _SHAPE.fullmatch(text)
     if not match or not text:
         raise ValueError(WRONG_FORMAT)
