@@ -26,6 +26,14 @@ class ApiSection:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditSection:
+    path: str = setting("", "file for a JSON line about every request; empty: none is written")
+    policy: str = setting("", "file with an audit.k8s.io/v1 Policy; empty: the metadata of every request")
+    max_megabytes: int = setting(100, "a file that has grown to this is put aside", between(1, 1 << 20))
+    kept: int = setting(5, "files put aside that are kept", between(0, 1000))
+
+
+@dataclass(frozen=True, slots=True)
 class StoreSection:
     kind: str = setting("sqlite", "sqlite, or memory (lost at the end)", one_of("sqlite", "memory"))
     path: str = setting("", "database file; empty: store.db in the state folder")
@@ -60,6 +68,7 @@ class ControllersSection:
 @dataclass(frozen=True, slots=True)
 class MasterConfig:
     api: ApiSection = section(ApiSection)
+    audit: AuditSection = section(AuditSection)
     store: StoreSection = section(StoreSection)
     etcd: EtcdSection = section(EtcdSection)
     cluster: ClusterSection = section(ClusterSection)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -64,6 +65,16 @@ class Authorizer(Protocol):
         ...
 
 
+NOTES: ContextVar[dict[str, str] | None] = ContextVar("audit annotations", default=None)
+
+
+def note(key: str, value: str) -> None:
+    """Adds to what the audit log says of the request under way, if there is one."""
+    notes = NOTES.get()
+    if notes is not None:
+        notes[key] = value
+
+
 @dataclass(slots=True)
 class Attributes:
     """One write as admission sees it; a mutating plugin changes `object` in place.  `object` is None for DELETE,
@@ -80,8 +91,7 @@ class Attributes:
     dry_run: bool = False
     options: Object = field(default_factory=dict)
     warn: Callable[[str], None] = lambda _message: None
-    annotate: Callable[[str, str], None] = lambda _key, _value: None
-    """Adds to what the audit log says of the request."""
+    annotate: Callable[[str, str], None] = note
 
 
 class Reader(Protocol):

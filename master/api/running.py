@@ -21,17 +21,20 @@ from master.api.aggregation.availability import Availability
 from master.api.aggregation.delegates import Delegates
 from master.api.aggregation.local import ensure_local
 from master.api.aggregation.remote import Remote
+from master.api.audit_policy import read_policy
+from master.api.auditing import Audit, Known, Log
 from master.api.bootstrap import ensure_defaults, publish_masters
 from master.api.building import Parts, Server, open_server
 from master.api.cache import Cache
 from master.api.flow import turns
+from master.api.handling import Api
 from master.api.proxying import Proxies
 from master.api.reaching import Reach
 from master.api.renewing import Renewal
 from master.api.reviewing import creators, token_ways
 from master.api.sealing import Sealing
 from master.api.sealing import build as build_sealing
-from master.api.server import Listener, server_tls
+from master.api.server import Handler, Listener, server_tls
 from master.api.streaming import Nodes
 from master.store.contract import Store
 from master.store.etcd_api.serving import EtcdServer, TlsFiles, serve
@@ -84,7 +87,7 @@ async def open_api(layout: Layout, config: MasterConfig) -> ApiRole:
         undo.push_async_callback(server.stop)
         await make_first_objects(layout, config, server)
         tls = tls_of(layout)
-        listener = Listener(server.api.handle, config.api.bind, config.api.port, tls)
+        listener = Listener(audited(layout, config, server.api), config.api.bind, config.api.port, tls)
         await listener.start()
         undo.push_async_callback(listener.stop)
         etcd = await _open_etcd(layout, config, store)
@@ -151,6 +154,17 @@ def parts(layout: Layout, config: MasterConfig, cache: Cache, sealing: Sealing) 
         delegates=delegates,
         turns=turns.build(cache),
     )
+
+
+def audited(layout: Layout, config: MasterConfig, api: Api) -> Handler:
+    """The API's handler, with the audit log around it where the settings ask for one."""
+    wanted = config.audit
+    if not wanted.path:
+        return api.handle
+    policy = read_policy(layout.root / wanted.policy.lstrip("/") if wanted.policy else None)
+    log_ = Log(layout.root / wanted.path.lstrip("/"), wanted.max_megabytes << 20, wanted.kept)
+    api.authenticator = Known(api.authenticator)
+    return Audit(policy, log_, api.handle, api.find).handle
 
 
 def agent_tls(layout: Layout) -> ssl.SSLContext:
