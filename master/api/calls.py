@@ -27,6 +27,7 @@ BODY_TIMEOUT = 60.0
 LARGE = 128 * 1024
 """Bytes from which an answer is worth compressing, or is sent in bits."""
 BATCH = 64 * 1024
+BODY = web.RequestKey("body", bytes)
 OPTIONS = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
 _NO_CACHE = "no-cache, private"
 
@@ -40,7 +41,6 @@ class Call:
     user: UserInfo
     form: Form = PLAIN
     warnings: list[str] = field(default_factory=list)
-    _body: bytes | None = None
 
     @property
     def info(self) -> RequestInfo:
@@ -70,9 +70,7 @@ class Call:
         return self.request.headers.get("Content-Type", "")
 
     async def body(self) -> bytes:
-        if self._body is None:
-            self._body = await read_body(self.request)
-        return self._body
+        return await read_body(self.request)
 
     def writing(self) -> Writing:
         agent = self.request.headers.get("User-Agent", "")
@@ -157,7 +155,13 @@ def _quoted(message: str) -> str:
 
 
 async def read_body(request: web.BaseRequest) -> bytes:
-    """What has arrived as a whole already, as nearly every body has, is taken without waiting."""
+    """What has arrived as a whole already, as nearly every body has, is taken without waiting; kept as `request[BODY]`."""
+    if BODY not in request:
+        request[BODY] = await _read_body(request)
+    return request[BODY]
+
+
+async def _read_body(request: web.BaseRequest) -> bytes:
     encoding = request.headers.get("Content-Encoding", "identity")
     if encoding != "identity":
         message = f"Content-Encoding {encoding}: a request's body must not be compressed"
