@@ -18,6 +18,7 @@ from kube.errors import ApiError
 from kube.kinds import Kind
 from master.api.calls import respond
 from master.api.media import JSON, offers
+from master.api.openapi import protobuf
 from master.api.openapi.paths import operations
 from master.api.openapi.schemas import SCHEMAS_V2, SCHEMAS_V3, described
 from master.api.routing import Query, no_such_resource
@@ -37,23 +38,25 @@ class OpenApi:
         self._made.clear()
 
     async def serve(self, request: web.BaseRequest, _query: Query) -> web.StreamResponse:
-        if not any(offer.type in READABLE for offer in offers(request.headers.get("Accept", "") or "*/*")):
-            raise ApiError(406, "NotAcceptable", f"only {JSON} is served here")
+        wanted = [offer.type for offer in offers(request.headers.get("Accept", "") or "*/*")]
         path = request.raw_path.partition("?")[0].strip("/")
+        if path == "openapi/v2" and any(word in protobuf.ASKED for word in wanted):
+            return _tagged(request, self._body(protobuf.MEDIA, self._version_2, protobuf.encode), protobuf.MEDIA)
+        if not any(word in READABLE for word in wanted):
+            raise ApiError(406, "NotAcceptable", f"only {JSON} is served here")
         if path == "openapi/v3":
             return respond(self._body(path, self._index))
         if path == "openapi/v2":
             return _tagged(request, self._body(path, self._version_2))
-        wanted = path.removeprefix("openapi/v3/")
-        kinds = self._groups().get(wanted)
+        kinds = self._groups().get(path.removeprefix("openapi/v3/"))
         if kinds is None:
             raise no_such_resource()
         return _tagged(request, self._body(path, lambda: version_3(kinds)))
 
-    def _body(self, key: str, make: Callable[[], Object]) -> bytes:
+    def _body(self, key: str, make: Callable[[], Object], encode: Callable[[Object], bytes] = orjson.dumps) -> bytes:
         found = self._made.get(key)
         if found is None:
-            found = self._made[key] = orjson.dumps(make())
+            found = self._made[key] = encode(make())
         return found
 
     def _groups(self) -> dict[str, list[Kind]]:
@@ -87,10 +90,10 @@ def version_3(kinds: Iterable[Kind]) -> Object:
     return {"openapi": "3.0.0", "info": TITLE, "paths": paths, "components": {"schemas": schemas}}
 
 
-def _tagged(request: web.BaseRequest, body: bytes) -> web.Response:
+def _tagged(request: web.BaseRequest, body: bytes, media: str = JSON) -> web.Response:
     tag = f'"{hashlib.sha256(body).hexdigest().upper()}"'
     same = request.headers.get("If-None-Match") == tag
-    response = respond(b"" if same else body, 304 if same else 200)
+    response = respond(b"" if same else body, 304 if same else 200, media)
     response.headers["ETag"] = tag
     response.headers["Vary"] = "Accept"
     return response
