@@ -73,7 +73,7 @@ def duplicate_yaml_keys(body: bytes) -> list[str]:
 def _lenient(body: bytes) -> Any:
     text = body.decode("utf-8", "replace")
     try:
-        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole)
     except RecursionError as error:
         raise ValueError(TOO_DEEP) from error
     except json.JSONDecodeError as error:
@@ -83,6 +83,11 @@ def _lenient(body: bytes) -> Any:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"invalid character '{name.lstrip('-')[0]}' looking for beginning of value")
+
+
+def _whole(text: str) -> int | float:
+    """Python makes no number of thousands of digits; upstream makes a float of them, which is beyond all bounds."""
+    return int(text) if len(text) < 400 else _finite(text)
 
 
 def _finite(text: str) -> float:
@@ -120,6 +125,9 @@ class _Loader(yaml.CSafeLoader):
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.yaml_constructors = yaml.CSafeLoader.yaml_constructors | {
+    "tag:yaml.org,2002:timestamp": yaml.CSafeLoader.construct_yaml_str
 }
 
 

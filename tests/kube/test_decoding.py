@@ -206,6 +206,14 @@ def test_no_body_breaks_the_decoder(value: Any, validation: str, content_type: s
             assert error.status == 400
 
 
+def test_a_yaml_timestamp_stays_text_though_it_is_none() -> None:
+    assert config_map("data:\n  a: !!timestamp x", "application/yaml", "Strict")[0]["data"] == {"a": "x"}
+
+
+def test_numbers_of_thousands_of_digits_are_refused_in_words_of_json() -> None:
+    assert "into Go value of type float64" in complaint('{"x": ' + "9" * 5000 + "}")
+
+
 @given(st.binary(max_size=60), st.sampled_from(["application/json", "application/yaml"]))
 def test_no_bytes_break_the_decoder(body: bytes, content_type: str) -> None:
     try:

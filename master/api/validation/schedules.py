@@ -38,13 +38,13 @@ def schedule(text: str) -> tuple[str, ...]:
 def _part(part: str, low: int, high: int, names: dict[str, int]) -> str:
     """`*`, `5`, `1-5`, each with `/STEP`."""
     span, slash, step = part.partition("/")
-    if slash and not (step.isdigit() and int(step) > 0):
+    if slash and not (_is_number(step) and int(step) > 0):
         return f"step of range should be a positive number: {part}" if step == "0" else _unparsable(step)
     if span in {"*", "?"}:
         return ""
     ends = [names.get(end.lower(), end) for end in span.split("-")]
     for end in ends:
-        if isinstance(end, str) and not end.isdigit():
+        if isinstance(end, str) and not _is_number(end):
             return _unparsable(end)
     first, last = int(ends[0]), int(ends[-1])
     if len(ends) > 2:
@@ -54,6 +54,11 @@ def _part(part: str, low: int, high: int, names: dict[str, int]) -> str:
     if last > high:
         return f"end of range ({last}) above maximum ({high}): {part}"
     return f"beginning of range ({first}) beyond end of range ({last}): {part}" if first > last else ""
+
+
+def _is_number(text: str) -> bool:
+    """Digits of ASCII, and no more of them than a field can need: `²` is a digit to Python too."""
+    return text.isascii() and text.isdigit() and len(text) < 10
 
 
 def _unparsable(text: str) -> str:
