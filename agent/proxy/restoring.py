@@ -51,8 +51,9 @@ def ours(name: str) -> bool:
 
 
 def parse_save(text: str) -> tuple[Ruleset, list[tuple[str, str, str]]]:
-    """What `iptables-save` says of us: our chains (rules left out) and the jumps into them that are missing."""
+    """What `iptables-save` says of us: our chains (rules as the kernel spells them) and the jumps into them that are missing."""
     chains: Ruleset = {}
+    rules: dict[tuple[str, str], list[str]] = {}
     present: set[tuple[str, str, str]] = set()
     table = ""
     for line in text.splitlines():
@@ -60,9 +61,14 @@ def parse_save(text: str) -> tuple[Ruleset, list[tuple[str, str, str]]]:
             table = line[1:]
         elif line.startswith(":") and ours(name := line[1:].split(" ", 1)[0]):
             chains.setdefault(table, {})[name] = ()
-        elif line.startswith("-A ") and " -j WHERRY-" in line:
+        elif line.startswith("-A "):
             _, chain, rule = line.split(" ", 2)
-            present.add((table, chain, rule))
+            if ours(chain):
+                rules.setdefault((table, chain), []).append(rule)
+            elif " -j WHERRY-" in line:
+                present.add((table, chain, rule))
+    for (table, chain), found in rules.items():
+        chains[table][chain] = tuple(found)
     wanted = [(t, chain, rule) for t, jumps in JUMPS.items() for chain, rule in reversed(jumps)]
     return chains, [jump for jump in wanted if jump not in present]
 

@@ -52,7 +52,7 @@ class Proxy:
             await self._wait()
 
     async def _wait(self) -> None:
-        """Until something changed; every CHECK_SECONDS the kernel is asked whether our chains are still there."""
+        """Until something changed; every CHECK_SECONDS the kernel is asked whether our rules are still there."""
         while not self._wake.is_set():
             try:
                 await asyncio.wait_for(self._wake.wait(), CHECK_SECONDS)
@@ -61,11 +61,15 @@ class Proxy:
                     return
 
     async def _lost(self) -> bool:
-        """Whether the kernel lacks one of our chains or jumps; then the next sync is a full one."""
+        """Whether the kernel lacks one of our chains, rules or jumps; then the next sync is a full one."""
         if self._known is None:
             return True
         chains, missing = parse_save(await self.kernel.save())
-        lost = missing or any(set(self._known[table]) - set(chains.get(table, {})) for table in self._known)
+        lost = missing or any(
+            len(chains.get(table, {}).get(name, ())) != len(rules) or name not in chains.get(table, {})
+            for table, known in self._known.items()
+            for name, rules in known.items()
+        )
         if lost:
             log.warning("iptables rules of ours are gone, someone flushed the tables: writing them again")
             self._known = None

@@ -129,6 +129,14 @@ def test_flushed_tables_are_noticed_and_mended(node, proxy):
     assert fetch(node, "a", "http://10.43.0.5/") == "pod-b 10.42.0.2"
 
 
+def test_one_flushed_chain_is_noticed(node, proxy):
+    table = proxy.table
+    program(node, proxy, table.apply_service("ADDED", service()), table.apply_slice("ADDED", piece(["10.42.0.3"])))
+    assert not inside(node, proxy._lost)
+    node.exec(f"iptables-{proxy.kernel.backend}", "-t", "nat", "-F", "WHERRY-SERVICES")
+    assert inside(node, proxy._lost)
+
+
 def test_a_service_the_kernel_refuses_does_not_stop_the_others(node, proxy):
     table = proxy.table
     bad = service("bad", "10.43.0.6", port=99999)
