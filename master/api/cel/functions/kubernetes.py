@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar
@@ -226,10 +226,10 @@ class Format:
 
 def _validated(found: Format, text: str) -> Maybe:
     problems = _FORMATS[found.name](text)
-    return Maybe(problems, True) if problems else Maybe()
+    return Maybe(list(problems), True) if problems else Maybe()
 
 
-_FORMATS: dict[str, Callable[[str], list[str]]] = {
+_FORMATS: dict[str, Callable[[str], Sequence[str]]] = {
     "dns1035Label": names.dns1035_label,
     "dns1123Label": names.dns1123_label,
     "dns1123Subdomain": names.dns1123_subdomain,
