@@ -21,7 +21,13 @@ def image() -> None:
 
 @image.command("build")
 @click.argument("names", nargs=-1)
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("wherry-images.tar"))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("wherry-images.tar"),
+    help="The archive to write.",
+)
 @click.option("--architecture", default="", help="amd64 or arm64; this machine's own when not given")
 def build(names: tuple[str, ...], output: Path, architecture: str) -> None:
     """Make NAMES (pause, busybox, web; all when none is named) into one OCI archive, reproducibly."""
@@ -45,7 +51,13 @@ def build(names: tuple[str, ...], output: Path, architecture: str) -> None:
 @image.command("load")
 @click.argument("archive", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--node", "nodes", multiple=True, help="only this node; may be given again")
-@click.option("--kubeconfig", envvar="KUBECONFIG", type=click.Path(path_type=Path), default=Layout().admin_conf)
+@click.option(
+    "--kubeconfig",
+    envvar="KUBECONFIG",
+    type=click.Path(path_type=Path),
+    default=Layout().admin_conf,
+    help="Whose cluster.",
+)
 def load(archive: Path, nodes: tuple[str, ...], kubeconfig: Path) -> None:
     """Put the images of ARCHIVE (OCI or docker) on the nodes."""
     import tarfile
@@ -68,7 +80,13 @@ def load(archive: Path, nodes: tuple[str, ...], kubeconfig: Path) -> None:
 
 
 @image.command("list")
-@click.option("--kubeconfig", envvar="KUBECONFIG", type=click.Path(path_type=Path), default=Layout().admin_conf)
+@click.option(
+    "--kubeconfig",
+    envvar="KUBECONFIG",
+    type=click.Path(path_type=Path),
+    default=Layout().admin_conf,
+    help="Whose cluster.",
+)
 def list_images(kubeconfig: Path) -> None:
     """Which images each node has, as it reports them."""
     from provisioning.images.loading import NODES

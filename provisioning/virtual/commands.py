@@ -28,7 +28,7 @@ def virtual() -> None:
 @click.argument("name")
 @CLUSTER_ROOT
 @click.option("--memory", type=click.IntRange(64), default=1024, help="MiB")
-@click.option("--cpus", type=click.FloatRange(0.1), default=1.0)
+@click.option("--cpus", type=click.FloatRange(0.1), default=1.0, help="CPUs it may use")
 @click.option("--subnet", default="", help="for the first node: the subnet of all")
 def create(name: str, root: Path, memory: int, cpus: float, subnet: str) -> None:
     """Make a node and switch it on; one that is there is switched on."""
