@@ -82,3 +82,23 @@ def test_what_a_deployment_owns_goes_with_it(cluster, space, until):
     cluster.wait_pods(space, "app=web", 2)
     cluster.kubectl("-n", space, "delete", "deployment", "web")
     until(lambda: not cluster.json("-n", space, "get", "rs,pods")["items"], 30, "replica sets and pods gone")
+
+
+def test_a_drain_waits_for_what_a_budget_can_spare(cluster, space, until):
+    k = lambda *argv: cluster.kubectl("-n", space, *argv)  # noqa: E731
+    k("create", "deployment", "web", "--image=wherry.local/web:1", "--replicas=2")
+    cluster.wait_pods(space, "app=web", 2)
+    k("create", "poddisruptionbudget", "web", "--selector=app=web", "--min-available=1")
+    allowed = lambda: cluster.json("-n", space, "get", "pdb", "web").get("status", {}).get("disruptionsAllowed")  # noqa: E731
+    until(lambda: allowed() == 1, 15, "one disruption allowed")
+    try:
+        k("drain", "node-2", "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=50s")
+        until(lambda: _nodes_of(cluster, space) == {"node-1"}, 30, "both pods on node-1")
+        cluster.wait_pods(space, "app=web", 2)
+    finally:
+        cluster.kubectl("uncordon", "node-2")
+
+
+def _nodes_of(cluster, space):
+    pods = cluster.json("-n", space, "get", "pods", "-l", "app=web")["items"]
+    return {p["spec"].get("nodeName") for p in pods if "deletionTimestamp" not in p["metadata"]}
