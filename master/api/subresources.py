@@ -74,7 +74,9 @@ async def scale(rooms: Rooms, call: Call) -> web.StreamResponse:
         if old is None:
             raise not_found(call.kind.plural, call.info.name, call.kind.group)
         if patching:
-            wanted, _ = recode(apply_patch(SCALE, scale_of(call.kind, old), body, media), SCALE, writing.field_validation)
+            wanted, _ = recode(
+                apply_patch(SCALE, scale_of(call.kind, old), body, media), SCALE, writing.field_validation
+            )
         else:
             wanted, _ = decode(body, media or "application/json", SCALE, writing.field_validation)
         return _scaled(call.kind, old, wanted)

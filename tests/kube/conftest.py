@@ -69,7 +69,7 @@ def eventually() -> Callable[[Callable[[], object]], Awaitable[None]]:
 
     async def wait(condition: Callable[[], object]) -> None:
         async with asyncio.timeout(5):
-            while not condition():  # noqa: ASYNC110 (any condition, not one event)
+            while not condition():
                 await asyncio.sleep(0.005)
 
     return wait
