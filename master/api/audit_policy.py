@@ -14,7 +14,17 @@ from master.api.contract import RequestInfo, UserInfo
 LEVELS = {"None": 0, "Metadata": 1, "Request": 2, "RequestResponse": 3}
 STAGES = ("RequestReceived", "ResponseStarted", "ResponseComplete", "Panic")
 KEYS = frozenset(
-    ["level", "users", "userGroups", "verbs", "resources", "namespaces", "nonResourceURLs", "omitStages", "omitManagedFields"]
+    [
+        "level",
+        "users",
+        "userGroups",
+        "verbs",
+        "resources",
+        "namespaces",
+        "nonResourceURLs",
+        "omitStages",
+        "omitManagedFields",
+    ]
 )
 
 

@@ -59,7 +59,7 @@ class Reach:
         return Address(str(address), port, f"https://{agent_address(node)}{path}")
 
     def service(self, namespace: str, name: str, port: str) -> Address:
-        """One of the ready endpoints behind `port`, a port's name or its number; empty: the one without a name, or the only one."""
+        """One of the ready endpoints behind `port`: a name or a number; empty: the one without a name, or the only one."""
         service = self.reader.get(SERVICE, namespace, name)
         if service is None:
             raise not_found("services", name)
