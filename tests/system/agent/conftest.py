@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import json
 import os
-import shutil
 import subprocess
 import time
 import uuid
@@ -24,8 +23,6 @@ from kube.kinds import kind_of
 from kube.patches import strategic
 from provisioning.images.archives import build_archive
 from provisioning.images.catalogue import images
-
-NEEDED = ("containerd", "runc", "ctr")
 
 
 @dataclass
@@ -51,15 +48,6 @@ class Node:
     def stop(self):
         self.process.terminate()
         self.process.wait(10)
-
-
-def pytest_collection_modifyitems(items):
-    missing = [name for name in NEEDED if not shutil.which(name)]
-    reason = "needs root" if os.geteuid() else f"needs {', '.join(missing)}" if missing else ""
-    if reason:
-        for item in items:
-            if "tests/system/agent" in str(item.fspath):
-                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")
