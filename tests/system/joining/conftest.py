@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,11 +16,13 @@ from pathlib import Path
 
 import pytest
 
+from kube.layout import Layout
+from provisioning.virtual.records import Places
+
 BIN = Path(sys.prefix) / "bin"
+TRANSIENT = re.compile(r"^(var/log|var/cache|tmp)/|/(utmp|lastlog)\b|/__pycache__/")
+"""Files that come and go by themselves."""
 SNAPSHOT = r"""
-find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /work \) -prune -o \
-  \( -newer /etc/machine-id -o -path '/etc/wherry*' -o -path '/opt/wherry*' -o -path '/var/lib/wherry*' \) ! -type d \
-  -printf '%p %m %l\n' | grep -v '^/var/log/\|^/var/cache\|/utmp\|/lastlog\|/__pycache__/' | sort
 find /etc/wherry /opt /var/lib/wherry /run/wherry /etc/cni /var/log/pods /etc/sysctl.d /etc/modules-load.d 2>/dev/null | sort
 cat /root/.ssh/authorized_keys /proc/sys/net/ipv4/ip_forward
 wherry-supervise status | grep name
@@ -26,7 +30,7 @@ ip -br link | cut -d' ' -f1
 ip route
 iptables-save | grep -v '^[#:]'
 """
-"""What a board has on its disk, runs and does in its kernel, as text."""
+"""What a board has in our folders, runs and does in its kernel, as text."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,19 @@ class Board:
         return done.stdout
 
     def snapshot(self) -> list[str]:
-        return self.console(SNAPSHOT, check=False).splitlines()
+        """What makes the board what it is; its disk is what its overlay holds beside the machine's own files."""
+        upper = Places.of(Layout(self.ground.root), self.name).upper
+        files = (path for path in upper.rglob("*") if not path.is_dir() or path.is_symlink())
+        on_disk = (f"{path.relative_to(upper)} {path.lstat().st_mode:o}" for path in files)
+        return [
+            *sorted(line for line in on_disk if not TRANSIENT.search(line)),
+            *self.console(SNAPSHOT, check=False).splitlines(),
+        ]
+
+    def changes_since(self, before: list[str]) -> list[str]:
+        """What is not as in this snapshot."""
+        now = self.snapshot()
+        return [line for line in difflib.ndiff(before, now) if not line.startswith("  ")]
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ def test_a_join_that_is_interrupted_is_undone(ground: Any, board: Any, title: st
     rest = process.communicate(timeout=60)[1]
     assert process.returncode == 130, rest
     assert rest.splitlines()[-1] == "interrupted; what was begun was undone"
-    assert board.snapshot() == before
+    assert board.changes_since(before) == []
     assert board.name not in ground.kubectl("get", "nodes", "-o", "name")
 
 
@@ -49,7 +49,7 @@ def test_a_master_that_ends_in_the_middle(ground: Any, board: Any, until: Any) -
         last = rest.splitlines()[-1]
         assert f"Error: {board.name}: Cannot connect to host" in last
         assert f"the API does not answer: if it knows a node {board.name}, delete that" in last
-        assert board.snapshot() == before
+        assert board.changes_since(before) == []
         again = ground.refused(board.name)
         assert again.startswith("Error: the API cannot be reached: Cannot connect to host")
         found = ground.master("discover", "--json")
@@ -87,7 +87,7 @@ def test_a_board_joins_once_and_then_there_is_nothing_to_do(ground: Any, board: 
     for said in (board.name, board.address):
         again = ground.master("join", said)
         assert (again.returncode, again.stdout) == (0, f"{board.name}: is a node already and Ready: nothing to do\n")
-    assert board.snapshot() == before
+    assert board.changes_since(before) == []
     assert "wherry-master" not in board.console("cat /root/.ssh/authorized_keys")
 
 
