@@ -174,8 +174,10 @@ def test_port_forward(cluster, space, until):
     forward = cluster.start("kubectl", "-n", space, "port-forward", "pod/web", ":80", stdout=subprocess.PIPE)
     try:
         port = forward.stdout.readline().split("127.0.0.1:")[1].split()[0]
+        fetch = ("curl", "-sS", "--max-time", "5", f"http://127.0.0.1:{port}/")
+        until(lambda: "pod web" in cluster.run(*fetch, check=False).stdout, 30, "the server in the pod")
         for _ in range(5):
-            assert "pod web" in cluster.run("curl", "-sS", "--max-time", "5", f"http://127.0.0.1:{port}/").stdout
+            assert "pod web" in cluster.run(*fetch).stdout
     finally:
         forward.kill()
         forward.wait()

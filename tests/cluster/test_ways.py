@@ -9,20 +9,26 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.cluster.clusters import wait_for
+
 CLIENTS = Path(__file__).parent / "clients"
 BUSYBOX = "--image=wherry.local/busybox:1"
 
 
 @pytest.fixture(scope="module")
 def ways(cluster):
-    """A namespace with a pod that stays and a Service `web` of two pods."""
+    """A namespace with a pod that stays and a Service `web` of two pods, which answer."""
     cluster.kubectl("create", "namespace", "ways")
     in_ways = ("-n", "ways")
     cluster.kubectl(*in_ways, "run", "stay", BUSYBOX, "--restart=Never", "--command", "--", "sleep", "10000")
     cluster.kubectl(*in_ways, "create", "deployment", "web", "--image=wherry.local/web:1", "--replicas=2", "--port=80")
     cluster.kubectl(*in_ways, "expose", "deployment", "web", "--port=8080", "--target-port=80")
     cluster.kubectl(*in_ways, "wait", "pod/stay", "--for=condition=Ready", "--timeout=40s")
-    cluster.wait_pods("ways", "app=web", 2)
+    path = "/api/v1/namespaces/ways/{}/proxy/"
+    ends = [f"pods/{pod['metadata']['name']}" for pod in cluster.wait_pods("ways", "app=web", 2)]
+    for end in (*ends, "services/web"):
+        fetch = ("kubectl", "get", "--raw", path.format(end))
+        wait_for(lambda fetch=fetch: "pod web-" in cluster.run(*fetch, check=False).stdout, 30, f"the answer of {end}")
     yield "ways"
     cluster.kubectl("delete", "namespace", "ways", "--wait=false")
 

@@ -25,14 +25,15 @@ def test_thirty_kills_of_the_master_lose_nothing_that_was_acknowledged(cluster, 
     load_images(cluster)
     before = uids(cluster.wait_pods("default", "app=web", 4, 90))
     address = cluster.json("get", "service", "web")["spec"]["clusterIP"]
+    fetch = ("curl", "-sS", "--max-time", "5", f"http://{address}/")
+    until(lambda: "pod web" in cluster.on_node("node-1", *fetch, check=False), 20, "the Service's answer")
     random_pauses = random.Random(SEED)
     with writers(cluster) as process:
         for _ in range(ROUNDS):
             wait_answer(cluster)
             time.sleep(random_pauses.uniform(0.1, 1.5))
             kill_master(cluster, until)
-            said = cluster.on_node("node-1", "curl", "-sS", "--max-time", "5", f"http://{address}/")
-            assert "pod web" in said, "the Service goes on without a master"
+            assert "pod web" in cluster.on_node("node-1", *fetch), "the Service goes on without a master"
         wait_answer(cluster)
         output, _ = process.communicate(timeout=60)
     acknowledged = dict(line.split() for line in output.splitlines())
