@@ -64,8 +64,8 @@ class Custom(Protocol):
         ...
 
     @property
-    def refusal(self) -> str:
-        """Why this version cannot be served though the definition says so; empty where it can."""
+    def webhook(self) -> dict[str, Any] | None:
+        """The webhook that converts between the kind's versions; None where they differ in their apiVersion alone."""
         ...
 
     @property

@@ -15,6 +15,7 @@ from master.api import admission
 from master.api.aggregation.delegates import Delegates
 from master.api.cache import Cache
 from master.api.contract import Admission, Authenticator, Authorizer
+from master.api.customs.converting import Converting
 from master.api.customs.living import Living
 from master.api.customs.serving import Serving
 from master.api.discovery import Discovery
@@ -24,6 +25,7 @@ from master.api.health import Health, version
 from master.api.lists import Lists
 from master.api.metrics import Metrics
 from master.api.openapi import OpenApi
+from master.api.posting import Poster
 from master.api.registry import Registry
 from master.api.served import Served
 from master.api.transactions import Transactions
@@ -51,6 +53,8 @@ class Parts:
     """Who answers for groups that are not served here."""
     turns: Turns | None = None
     """Who waits when there is too much to do; None: nobody."""
+    poster: Poster | None = None
+    """The way to webhooks that convert between versions."""
     address: str = "127.0.0.1:6443"
 
 
@@ -104,10 +108,11 @@ async def open_server(
 
 
 def build(store: Store, cache: Cache, given: Parts, served: Served) -> Server:
-    registry = Registry(store, cache, given.admission, given.seal)
+    converting = Converting(given.poster)
+    registry = Registry(store, cache, given.admission, given.seal, converting)
     admission.connect(given.admission, Transactions(store, cache))
-    lists = Lists(store, cache)
-    watches = Watches(cache, lists)
+    lists = Lists(store, cache, converting)
+    watches = Watches(cache, lists, converting)
     api = Api(Rooms(registry, lists, watches), served.find, given.authenticator, given.authorizer)
     api.creators.update(given.creators)
     api.ways.update(given.ways)

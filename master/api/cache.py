@@ -14,6 +14,7 @@ import heapq
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 
 import orjson
@@ -22,7 +23,7 @@ from kube.decoding import PROTOBUF, decode
 from kube.errors import ApiError
 from kube.kinds import Kind
 from master.api.collections import Collection, Listener
-from master.api.entries import Attributes, Entry, Object, attributes_of
+from master.api.entries import Attributes, Entry, Object, attributes_of, shape_of
 from master.api.sealing import SealError
 from master.api.watchers import Change
 from master.store.contract import CompactedError, Event, EventType, KeyValue, Range, SlowWatcherError, Store
@@ -243,11 +244,18 @@ class Cache:
         return self._formed(collection, obj, namespace, kv.mod_revision)
 
     def _formed(self, collection: Collection, obj: Object, namespace: str, revision: int) -> Entry:
-        """An object in its collection's form; what the schema of a custom kind knows by now, it has."""
-        custom, shape = collection.kind.custom, collection.shape
-        if custom is not None:
-            obj = custom.present(obj)
-        tail, attributes = shape.tail(shape.encode(obj)), attributes_of(collection.kind, obj)
+        """An object in its collection's form; what the schema of a custom kind knows by now, it has.
+
+        Where a webhook converts between versions, an object stays in the version it was stored in.
+        """
+        kind, shape = collection.kind, collection.shape
+        if kind.custom is not None:
+            version = str(obj.get("apiVersion", "")).rpartition("/")[2]
+            if kind.custom.webhook is not None and version != kind.version:
+                shape = shape_of(replace(kind, version=version))
+            else:
+                obj = kind.custom.present(obj)
+        tail, attributes = shape.tail(shape.encode(obj)), attributes_of(kind, obj)
         return Entry(shape, namespace, obj["metadata"]["name"], tail, revision, attributes)
 
     # Reader

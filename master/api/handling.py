@@ -97,11 +97,8 @@ class Api:
         version = version_of(check_served(asked))
         form = accepted(request.headers.get("Accept", ""), wants_pretty(query))
         call = Call(request, asked, version, query, user, form)
-        if (custom := version.kind.custom) is not None:
-            if custom.refusal:
-                raise ApiError(501, "NotImplemented", f"{version.kind.qualified}: {custom.refusal}")
-            if custom.deprecation:
-                call.warn(custom.deprecation)
+        if version.kind.custom is not None and version.kind.custom.deprecation:
+            call.warn(version.kind.custom.deprecation)
         return await self._resource(call)
 
     # Who, and may they

@@ -18,6 +18,7 @@ from kube.errors import ApiError, bad_request, gone
 from kube.kinds import Kind
 from master.api.cache import Cache
 from master.api.collections import Collection
+from master.api.customs.converting import Converting
 from master.api.entries import Entry
 from master.api.options import Listing, too_large_revision
 from master.store.contract import CompactedError, FutureRevisionError, Range, Store
@@ -55,18 +56,20 @@ class ExpiredTokenError(ApiError):
 
 
 class Lists:
-    def __init__(self, store: Store, cache: Cache) -> None:
+    def __init__(self, store: Store, cache: Cache, converting: Converting) -> None:
         self._store = store
         self._cache = cache
+        self._converting = converting
 
     async def read(self, kind: Kind, listing: Listing) -> Page:
         collection = self._cache.collection(kind)
         revision, start = await self._position(collection, listing)
         if revision is not None:
-            return await self._past(collection, listing, revision, start)
-        most = listing.limit if listing.selection.everything else 0
-        entries, total = collection.slice(listing.namespace, start, most)
-        return _page(entries, total, listing, self._cache.revision)
+            entries, total = await self._past(collection, listing, revision, start)
+        else:
+            revision, most = self._cache.revision, listing.limit if listing.selection.everything else 0
+            entries, total = collection.slice(listing.namespace, start, most)
+        return _page(await self._converting.entries(kind, entries), total, listing, revision)
 
     async def _position(self, collection: Collection, listing: Listing) -> tuple[int | None, str]:
         """(the past revision to read at, None for what the cache holds now; the key to start from)."""
@@ -101,8 +104,10 @@ class Lists:
     def _unless_current(self, collection: Collection, revision: int) -> int | None:
         return None if collection.unchanged_since(revision) else revision
 
-    async def _past(self, collection: Collection, listing: Listing, revision: int, start: str) -> Page:
-        """The page as of `revision`; only as many are read as a page needs where nothing is selected."""
+    async def _past(
+        self, collection: Collection, listing: Listing, revision: int, start: str
+    ) -> tuple[list[Entry], int]:
+        """The entries as of `revision` and how many there are; no more are read than a page needs where all are wanted."""
         prefix = collection.prefix + (listing.namespace + "/" if listing.namespace else "").encode()
         first = max(prefix, collection.prefix + start.encode())
         limit = listing.limit + 1 if listing.limit and listing.selection.everything else 0
@@ -112,8 +117,7 @@ class Lists:
             raise _expired(listing, start) from error
         except FutureRevisionError as error:
             raise too_large_revision(revision, self._cache.revision) from error
-        entries = [self._cache.read_value(collection, kv) for kv in found.kvs]
-        return _page(entries, found.count, listing, revision)
+        return [self._cache.read_value(collection, kv) for kv in found.kvs], found.count
 
 
 def _page(entries: list[Entry], total: int, listing: Listing, revision: int) -> Page:

@@ -24,6 +24,7 @@ from master.api.admission.plugin import Plugin
 from master.api.cache import Cache
 from master.api.collections import Collection
 from master.api.contract import Admission, Attributes, Object
+from master.api.customs.converting import Converting
 from master.api.defaults import apply_defaults
 from master.api.entries import Entry, attributes_of
 from master.api.options import Deletion, Writing
@@ -42,17 +43,24 @@ Change = Callable[[Object | None], Object]
 """From the present object (a copy that may be changed; None when there is none) to the wanted one."""
 Sealer = Callable[[bytes, bytes], bytes]
 OWN_WRITE = Writing()
+UNCONVERTED = Converting()
 
 
 class Registry:
     def __init__(
-        self, store: Store, cache: Cache, admission: Sequence[Admission] = (), seal: Sealer | None = None
+        self,
+        store: Store,
+        cache: Cache,
+        admission: Sequence[Admission] = (),
+        seal: Sealer | None = None,
+        converting: Converting = UNCONVERTED,
     ) -> None:
         self.store = store
         self.cache = cache
         self.admission = tuple(admission)
         self._plugins = lru_cache(maxsize=512)(self._plugins_for)
         self._seal = seal
+        self.converting = converting
 
     # Reading
 
@@ -102,7 +110,7 @@ class Registry:
         name = obj["metadata"]["name"]
         if dry_run:
             await self.cache.fresh()
-            return None if collection.find(namespace, name) else _entry(collection, namespace, obj, 0)
+            return None if collection.find(namespace, name) else await self._entry(collection, namespace, obj, 0)
         return await self._put(collection, namespace, obj, 0)
 
     # Updating
@@ -115,7 +123,8 @@ class Registry:
             entry = await self.find(kind, namespace, name)
             if entry is None:
                 return await self._create_by_update(kind, namespace, name, change, writing, subresource), True
-            old, new = entry.decode(), change(entry.decode())
+            present = await self.converting.entry(kind, entry)
+            old, new = present.decode(), change(present.decode())
             metadata.place(kind, new, namespace, name)
             _check_version(kind, entry, new)
             await self._prepare_update(kind, namespace, new, old, writing, subresource)
@@ -157,7 +166,7 @@ class Registry:
         if deleting.left_by_update(kind, new):
             return await self._remove(collection, entry, new, dry_run)
         if dry_run:
-            return _entry(collection, namespace, new, entry.revision)
+            return await self._entry(collection, namespace, new, entry.revision)
         return await self._put(collection, namespace, new, entry.revision, entry)
 
     async def rewrite(
@@ -181,7 +190,7 @@ class Registry:
         """The object as it is now or was at its end, and whether it is gone."""
         for _ in range(ATTEMPTS):
             entry = await self.get(kind, namespace, name)
-            old = entry.decode()
+            old = (await self.converting.entry(kind, entry)).decode()
             attributes = self._attributes("DELETE", kind, "", namespace, None, old, writing)
             attributes.name = name
             await self._mutate(attributes)
@@ -199,7 +208,7 @@ class Registry:
         if going.now:
             return await self._remove(collection, entry, going.object, dry_run)
         if dry_run:
-            return _entry(collection, namespace, going.object, entry.revision)
+            return await self._entry(collection, namespace, going.object, entry.revision)
         return await self._put(collection, namespace, going.object, entry.revision)
 
     # The store
@@ -209,6 +218,7 @@ class Registry:
     ) -> Entry | None:
         """Store the object if its key is still at `revision` (0: absent); None when it is not."""
         kind, name = collection.kind, obj["metadata"]["name"]
+        obj = await self.converting.object(kind, obj)
         data = collection.shape.encode(obj)
         tail = collection.shape.tail(data)
         if present is not None and present.tail == tail:
@@ -225,12 +235,19 @@ class Registry:
 
     async def _remove(self, collection: Collection, entry: Entry, last: Object, dry_run: bool) -> Entry | None:
         if dry_run:
-            return _entry(collection, entry.namespace, last, entry.revision)
+            return await self._entry(collection, entry.namespace, last, entry.revision)
         key = collection.kind.storage_key(entry.namespace, entry.name).encode()
         revision = await self._commit(key, entry.revision, DeleteRange(key))
         if not revision:
             return None
-        return _entry(collection, entry.namespace, last, revision)
+        return await self._entry(collection, entry.namespace, last, revision)
+
+    async def _entry(self, collection: Collection, namespace: str, obj: Object, revision: int) -> Entry:
+        """An object that is not stored so: a dry run's, or the last state of one that is gone."""
+        obj = await self.converting.object(collection.kind, obj)
+        tail = collection.shape.tail(collection.shape.encode(obj))
+        attributes = attributes_of(collection.kind, obj)
+        return Entry(collection.shape, namespace, obj["metadata"]["name"], tail, revision, attributes)
 
     async def _commit(self, key: bytes, revision: int, operation: Operation) -> int:
         """The new revision; 0 when the key is not at `revision` any more (and the cache knows by what it was changed)."""
@@ -308,10 +325,3 @@ def _check_version(kind: Kind, entry: Entry, new: Object) -> None:
         said = "Invalid value: 0: must be specified for an update"
         shown = kind.kind if kind.custom is None else kind.plural
         raise invalid(shown, entry.name, [Cause("FieldValueInvalid", said, "metadata.resourceVersion")], kind.group)
-
-
-def _entry(collection: Collection, namespace: str, obj: Object, revision: int) -> Entry:
-    """An object that is not stored so: a dry run's, or the last state of one that is gone."""
-    tail = collection.shape.tail(collection.shape.encode(obj))
-    attributes = attributes_of(collection.kind, obj)
-    return Entry(collection.shape, namespace, obj["metadata"]["name"], tail, revision, attributes)

@@ -28,6 +28,7 @@ from master.api.building import Parts, Server, open_server
 from master.api.cache import Cache
 from master.api.flow import turns
 from master.api.handling import Api
+from master.api.posting import Poster
 from master.api.proxying import Proxies
 from master.api.reaching import Reach
 from master.api.renewing import Renewal
@@ -150,6 +151,7 @@ def parts(layout: Layout, config: MasterConfig, cache: Cache, sealing: Sealing) 
         creators=creators(authentication, authorization),
         ways={**token_ways(authentication.issuer), **Nodes(cache, reach.tls).ways(), **Proxies(reach).ways()},
         documents=openid.documents(authentication.issuer, address),
+        poster=Poster(reach),
         address=address,
         delegates=delegates,
         turns=turns.build(cache),

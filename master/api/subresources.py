@@ -64,7 +64,7 @@ def _selector_text(selector: Any) -> str:
 async def scale(rooms: Rooms, call: Call) -> web.StreamResponse:
     if call.info.verb == "get":
         entry = await rooms.registry.get(call.stored, call.namespace, call.info.name)
-        return call.shown(scale_of(call.kind, entry.decode()))
+        return await _scale_shown(rooms, call, entry)
     writing, body, media = call.writing(), await call.body(), call.content_type
     patching = call.info.verb == "patch"
     if patching:
@@ -82,7 +82,12 @@ async def scale(rooms: Rooms, call: Call) -> web.StreamResponse:
         return _scaled(call.kind, old, wanted)
 
     entry, _ = await rooms.registry.update(call.stored, call.namespace, call.info.name, change, writing, "scale")
-    return call.shown(scale_of(call.kind, entry.decode()))
+    return await _scale_shown(rooms, call, entry)
+
+
+async def _scale_shown(rooms: Rooms, call: Call, entry: Entry) -> web.StreamResponse:
+    found = await rooms.registry.converting.entry(call.stored, entry)
+    return call.shown(scale_of(call.kind, found.decode()))
 
 
 def _scaled(kind: Kind, old: Object, wanted: Object) -> Object:

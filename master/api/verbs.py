@@ -17,6 +17,7 @@ from kube.patches import apply_patch
 from master.api import views
 from master.api.calls import Call, success
 from master.api.contract import Object
+from master.api.entries import Entry
 from master.api.lists import Lists
 from master.api.media import patch_type, streamable
 from master.api.metadata import place
@@ -41,9 +42,14 @@ class Rooms:
 Verb = Callable[[Rooms, Call], Awaitable[web.StreamResponse]]
 
 
+async def answered(rooms: Rooms, call: Call, entry: Entry, status: int = 200) -> web.StreamResponse:
+    """The entry in the version asked for."""
+    return call.entry(await rooms.registry.converting.entry(call.stored, entry), status)
+
+
 async def get(rooms: Rooms, call: Call) -> web.StreamResponse:
     entry = await rooms.registry.get(call.stored, call.namespace, call.info.name)
-    return call.entry(entry)
+    return await answered(rooms, call, entry)
 
 
 async def list_(rooms: Rooms, call: Call) -> web.StreamResponse:
@@ -62,7 +68,7 @@ async def watch(rooms: Rooms, call: Call) -> web.StreamResponse:
 async def create(rooms: Rooms, call: Call) -> web.StreamResponse:
     writing = call.writing()
     obj = call.version.to_stored(await call.object(call.kind, writing))
-    return call.entry(await rooms.registry.create(call.stored, call.namespace, obj, writing), 201)
+    return await answered(rooms, call, await rooms.registry.create(call.stored, call.namespace, obj, writing), 201)
 
 
 async def update(rooms: Rooms, call: Call) -> web.StreamResponse:
@@ -71,7 +77,7 @@ async def update(rooms: Rooms, call: Call) -> web.StreamResponse:
     entry, created = await rooms.registry.update(
         call.stored, call.namespace, call.info.name, change, writing, call.info.subresource
     )
-    return call.entry(entry, 201 if created else 200)
+    return await answered(rooms, call, entry, 201 if created else 200)
 
 
 async def replacing(call: Call, writing: Writing) -> Changing:
@@ -96,7 +102,7 @@ async def patch(rooms: Rooms, call: Call) -> web.StreamResponse:
     entry, created = await rooms.registry.update(
         call.stored, call.namespace, call.info.name, change, writing, call.info.subresource
     )
-    return call.entry(entry, 201 if created else 200)
+    return await answered(rooms, call, entry, 201 if created else 200)
 
 
 def patching(call: Call, writing: Writing, body: bytes, media: str) -> Changing:
@@ -140,7 +146,7 @@ async def delete(rooms: Rooms, call: Call) -> web.StreamResponse:
         uid = orjson.loads(entry.data)["metadata"].get("uid", "")
         return call.shown(success(call.kind, entry.name, uid))
     waits = not gone and (deletion.propagation == "Foreground" or deletion.orphan is False)
-    return call.entry(entry, 202 if waits else 200)
+    return await answered(rooms, call, entry, 202 if waits else 200)
 
 
 async def delete_collection(rooms: Rooms, call: Call) -> web.StreamResponse:

@@ -116,7 +116,8 @@ def version_of(kind: Kind) -> Version:
 
 def _version(kind: Kind, key: tuple[str, str, str]) -> Version:
     if kind.custom is not None:
-        return Version(kind, kind, _same, _same if kind.custom.is_stored else kind.custom.present)
+        as_it_is = kind.custom.is_stored or kind.custom.webhook is not None  # what a webhook converts, comes converted
+        return Version(kind, kind, _same, _same if as_it_is else kind.custom.present)
     row = _ROWS.get(key)
     stored = by_resource(*row[0]) if row else None
     if row is None or stored is None:

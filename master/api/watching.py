@@ -21,6 +21,8 @@ from master.api.cache import Cache
 from master.api.calls import batches
 from master.api.collections import Collection
 from master.api.connections import Connection
+from master.api.customs.converting import Converting, is_asked
+from master.api.customs.relaying import Relay, Told
 from master.api.entries import Entry
 from master.api.lists import Lists
 from master.api.media import JSON, PROTOBUF, Form
@@ -71,10 +73,7 @@ class HttpWatcher:
             self._send(self._encode(change, *seen))
 
     def lost(self) -> None:
-        self._send(
-            _framed(views.error_event(gone("the server lost the log; list again").to_status(), self.wanted.form))
-        )
-        self.end()
+        self.fail(gone("the server lost the log; list again"))
 
     def end(self) -> None:
         if not self.ended.done():
@@ -123,8 +122,13 @@ class HttpWatcher:
         self._live = True
         self._flush()
 
-    def bookmark(self, revision: int) -> None:
-        self._send(_framed(views.bookmark_bytes(self.wanted.version, self.wanted.form, revision)))
+    def bookmark(self, revision: int, initial_end: bool = False) -> None:
+        self._send(_framed(views.bookmark_bytes(self.wanted.version, self.wanted.form, revision, initial_end)))
+
+    def fail(self, error: ApiError) -> None:
+        """The watch cannot go on: why is the last that the client hears."""
+        self._send(_framed(views.error_event(error.to_status(), self.wanted.form)))
+        self.end()
 
     def finish(self) -> None:
         self._flush()
@@ -134,9 +138,10 @@ class HttpWatcher:
 class Watches:
     """Serves watches; ends them all when the server stops."""
 
-    def __init__(self, cache: Cache, lists: Lists) -> None:
+    def __init__(self, cache: Cache, lists: Lists, converting: Converting) -> None:
         self._cache = cache
         self._lists = lists
+        self._converting = converting
         self._open: set[HttpWatcher] = set()
         self._looks: dict[tuple[str, str, Form, str], Wanted] = {}
 
@@ -164,19 +169,39 @@ class Watches:
         if transport is None or not isinstance(connection, Connection):
             raise ConnectionError("the client is gone")
         watcher = HttpWatcher(collection, listing, wanted, transport)
-        first = _first_frames(collection, watcher, self._cache.revision)
-        collection.watchers.add(watcher)
+        if is_asked(wanted.version.kind):
+            told, first = self._relayed(watcher)
+        else:
+            told, first = watcher, _first_frames(collection, watcher, self._cache.revision)
+        collection.watchers.add(told)
         self._open.add(watcher)
         forget = connection.when_lost(watcher.end)
         try:
-            return await self._stream(request, watcher, first)
+            return await self._stream(request, watcher, told, first)
         finally:
             forget()
-            collection.watchers.discard(watcher)
+            collection.watchers.discard(told)
             self._open.discard(watcher)
+            if isinstance(told, Relay):
+                told.close()
+
+    def _relayed(self, watcher: HttpWatcher) -> tuple[Told, Iterable[bytes]]:
+        """What a webhook has to convert comes later, the first state too."""
+        collection, listing, relay = watcher.collection, watcher.listing, Relay(watcher, self._converting)
+        revision = self._cache.revision
+        if _begins_with_state(listing):
+            for entry in collection.slice(listing.namespace)[0]:
+                relay.deliver(Change(ADDED, entry, None))
+            if listing.initial_events and listing.bookmarks:
+                relay.bookmark(revision, initial_end=True)
+            return relay, ()
+        changes = collection.since(listing.revision if listing.revision is not None else revision)
+        for change in changes or ():
+            relay.deliver(change)
+        return relay, () if changes is not None else _first_frames(collection, watcher, revision)
 
     async def _stream(
-        self, request: web.BaseRequest, watcher: HttpWatcher, first: Iterable[bytes]
+        self, request: web.BaseRequest, watcher: HttpWatcher, told: Told, first: Iterable[bytes]
     ) -> web.StreamResponse:
         response = web.StreamResponse(headers=_HEADERS[watcher.wanted.form.format])
         response.enable_chunked_encoding()
@@ -184,13 +209,13 @@ class Watches:
         for batch in batches(first):
             await response.write(batch)
         watcher.go_live()
-        await self._last(watcher)
+        await self._last(watcher, told)
         if request.transport is not None and not request.transport.is_closing():
             watcher.finish()
             await response.write_eof()
         return response
 
-    async def _last(self, watcher: HttpWatcher) -> None:
+    async def _last(self, watcher: HttpWatcher, told: Told) -> None:
         """Until the watch ends, with a bookmark each minute and one at the end."""
         loop = asyncio.get_running_loop()
         seconds = watcher.listing.timeout or random.randint(SHORTEST, LONGEST)
@@ -198,7 +223,7 @@ class Watches:
         while not watcher.ended.done() and (left := end - loop.time()) > 0:
             await asyncio.wait({watcher.ended}, timeout=min(left, BOOKMARK_EVERY))
             if watcher.listing.bookmarks and not watcher.ended.done():
-                watcher.bookmark(self._cache.revision)
+                told.bookmark(self._cache.revision)
 
 
 _HEADERS = {
@@ -212,15 +237,18 @@ def _framed(line: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(line), line)
 
 
+def _begins_with_state(listing: Listing) -> bool:
+    return bool(listing.initial_events or (listing.initial_events is None and not listing.revision))
+
+
 def _first_frames(collection: Collection, watcher: HttpWatcher, revision: int) -> Iterable[bytes]:
     """What the watch begins with: the present state, or what has happened since the revision given."""
     listing, wanted = watcher.listing, watcher.wanted
-    initial = listing.initial_events
-    if initial or (initial is None and not listing.revision):
+    if _begins_with_state(listing):
         selection = listing.selection
         entries = selection.of(collection.slice(listing.namespace)[0])
         lines = (wanted.event(ADDED, entry) for entry in entries)
-        return _with_end(lines, wanted, revision) if initial and listing.bookmarks else lines
+        return _with_end(lines, wanted, revision) if listing.initial_events and listing.bookmarks else lines
     changes = collection.since(listing.revision if listing.revision is not None else revision)
     if changes is None:
         watcher.end()

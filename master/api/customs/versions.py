@@ -18,9 +18,6 @@ from master.api.tables.columns import Column
 Object = dict[str, Any]
 
 
-NOT_CONVERTED = "versions that a webhook converts are served as they are stored only"
-
-
 class CustomVersion:
     """`kube.kinds.Custom` of a version of a definition."""
 
@@ -30,8 +27,8 @@ class CustomVersion:
         self.version = version
         self.api_version = f"{definition['spec']['group']}/{version['name']}"
         self.is_stored = bool(version.get("storage"))
-        by_webhook = (definition["spec"].get("conversion") or {}).get("strategy") == "Webhook"
-        self.refusal = NOT_CONVERTED if by_webhook and not self.is_stored else ""
+        conversion = definition["spec"].get("conversion") or {}
+        self.webhook: Object | None = conversion.get("webhook") if conversion.get("strategy") == "Webhook" else None
         self.indexed = indexed
         self.deprecation = deprecation
 

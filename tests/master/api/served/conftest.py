@@ -1,20 +1,28 @@
 """A whole API server over a memory store, on a loopback port without TLS; the caller is whom the test says."""
 
+import asyncio
+import base64
 import io
 import json
+import ssl
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import orjson
 import pytest
+from aiohttp import web
 
 from kube import kinds
+from kube.certificates import Subject, issue, make_ca
 from master.api import admission, allocation, authz
 from master.api.building import Parts, open_server
 from master.api.contract import Decision, UserInfo
+from master.api.posting import Poster
+from master.api.reaching import Reach
 from master.api.server import Listener
 from master.store.contract import DeleteRange, Put, Txn
 from master.store.memory import MemoryStore
@@ -112,7 +120,7 @@ def parts(cache, caller, authorizer):
     numbers = allocation.build(cache, "10.96.0.0/16", "30000-32767")
     plugins = admission.chain(cache, authz.build(cache), numbers)
     served = [plugin for plugin in plugins if plugin.name not in UNRECORDED_PLUGINS]
-    return Parts(caller, authorizer or Everything(), served)
+    return Parts(caller, authorizer or Everything(), served, poster=Poster(Reach(cache, None)))
 
 
 @asynccontextmanager
@@ -219,3 +227,54 @@ def agrees():
 @pytest.fixture(scope="session")
 def difference():
     return first_difference
+
+
+RULES = [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["configmaps"]}]
+
+
+class Webhook:
+    """Answers each path by its function; keeps what it was asked."""
+
+    def __init__(self, port, bundle):
+        self.port, self.bundle = port, bundle
+        self.asked = []
+        self.answers = {}
+
+    async def handle(self, request):
+        review = await request.json()
+        asked = review["request"]
+        self.asked.append((request.path, asked))
+        answer = self.answers[request.path](asked)
+        response = await answer if asyncio.iscoroutine(answer) else answer
+        review["response"] = {"uid": asked["uid"]} | response
+        return web.json_response(review)
+
+    def spec(self, path, name="hook.example.com", port=None, **members):
+        client = {"url": f"https://127.0.0.1:{port or self.port}{path}", "caBundle": self.bundle}
+        spec = {"name": name, "clientConfig": client, "rules": RULES, "sideEffects": "None", "timeoutSeconds": 5}
+        return spec | {"admissionReviewVersions": ["v1"]} | members
+
+
+@pytest.fixture
+async def webhook(tmp_path):
+    authority = make_ca("webhooks", datetime.now(UTC))
+    own = issue(authority, Subject("hook", names=("127.0.0.1",)), datetime.now(UTC), server=True, client=False)
+    (tmp_path / "own").write_bytes(own.certificate + own.key)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(tmp_path / "own")
+    async with listening(tls, base64.b64encode(authority.certificate).decode()) as found:
+        yield found
+
+
+@asynccontextmanager
+async def listening(tls, bundle):
+    found = Webhook(0, bundle)
+    runner = web.ServerRunner(web.Server(found.handle))
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
+    await site.start()
+    found.port = runner.addresses[0][1]
+    try:
+        yield found
+    finally:
+        await runner.cleanup()

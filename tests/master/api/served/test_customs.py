@@ -290,19 +290,6 @@ async def test_items_of_a_map_are_compared_by_key(ships):
     assert [cause["field"] for cause in answer["details"]["causes"]] == ["ports[0].port"]
 
 
-async def test_a_webhooks_other_versions_are_refused_by_name(api):
-    schema = {"openAPIV3Schema": {"type": "object"}}
-    versions = [{"name": name, "served": True, "storage": name == "v1", "schema": schema} for name in ("v1", "v2")]
-    webhook = {"clientConfig": {"url": "https://127.0.0.1:9/convert"}, "conversionReviewVersions": ["v1"]}
-    conversion = {"strategy": "Webhook", "webhook": webhook}
-    await api.create(DEFINITIONS, simple("ships", "Ship", versions=versions, conversion=conversion))
-    await established(api, "ships.sea.example.com")
-    assert (await api.ask("GET", "/apis/sea.example.com/v1/ships"))[0] == 200
-    status, answer, _ = await api.ask("GET", "/apis/sea.example.com/v2/ships")
-    assert status == 501
-    assert "webhook" in answer["message"]
-
-
 async def test_words_about_a_definition_leave_its_objects_alone(fleet):
     await boat(fleet)
     entry = fleet.server.cache.collection(fleet.server.api.find("example.com", "v1", "boats")).find("default", "may")

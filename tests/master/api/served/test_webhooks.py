@@ -3,14 +3,11 @@
 import asyncio
 import base64
 import json
-import ssl
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
-from aiohttp import web
 
-from kube.certificates import Subject, issue, make_ca
+from kube.certificates import make_ca
 from kube.kinds import known
 
 CONFIG_MAPS = "/api/v1/namespaces/w/configmaps"
@@ -19,54 +16,6 @@ RULES = [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UP
 JSON_PATCH = "JSONPatch"
 NOW = datetime.now(UTC)
 GONE = 9  # nobody listens on the discard port
-
-
-class Webhook:
-    """Answers each path by its function; keeps what it was asked."""
-
-    def __init__(self, port, bundle):
-        self.port, self.bundle = port, bundle
-        self.asked = []
-        self.answers = {}
-
-    async def handle(self, request):
-        review = await request.json()
-        asked = review["request"]
-        self.asked.append((request.path, asked))
-        answer = self.answers[request.path](asked)
-        response = await answer if asyncio.iscoroutine(answer) else answer
-        review["response"] = {"uid": asked["uid"]} | response
-        return web.json_response(review)
-
-    def spec(self, path, name="hook.example.com", port=None, **members):
-        client = {"url": f"https://127.0.0.1:{port or self.port}{path}", "caBundle": self.bundle}
-        spec = {"name": name, "clientConfig": client, "rules": RULES, "sideEffects": "None", "timeoutSeconds": 5}
-        return spec | {"admissionReviewVersions": ["v1"]} | members
-
-
-@pytest.fixture
-async def webhook(tmp_path):
-    authority = make_ca("webhooks", NOW)
-    own = issue(authority, Subject("hook", names=("127.0.0.1",)), NOW, server=True, client=False)
-    (tmp_path / "own").write_bytes(own.certificate + own.key)
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(tmp_path / "own")
-    async with listening(tls, base64.b64encode(authority.certificate).decode()) as found:
-        yield found
-
-
-@asynccontextmanager
-async def listening(tls, bundle):
-    found = Webhook(0, bundle)
-    runner = web.ServerRunner(web.Server(found.handle))
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
-    await site.start()
-    found.port = runner.addresses[0][1]
-    try:
-        yield found
-    finally:
-        await runner.cleanup()
 
 
 async def configure(api, kind, name, *specs):
