@@ -23,10 +23,11 @@ from agent.pods.recording import Recorder
 from agent.pods.references import References
 from agent.pods.sandboxes import GRACE, POD_NAME, POD_NAMESPACE, POD_UID
 from agent.pods.tokens import Tokens
-from agent.pods.tools import Exits, Tools
+from agent.pods.tools import Tools
 from agent.pods.volumes.mounting import leftovers, remove_leftovers
 from agent.pods.worker import Worker
 from agent.runtime.contract import Runtime, RuntimeFailure
+from agent.runtime.endings import Recent
 from agent.runtime.words import Container, Sandbox
 from kube.client import Client
 from kube.errors import ApiError, not_found
@@ -67,7 +68,7 @@ class PodAgent:
             references=References(client, self._refresh),
             tokens=Tokens(client, clock),
             recorder=self._recorder,
-            exits=Exits(),
+            exits=Recent(),
             prober=Prober(runtime, self._recorder, clock, self.wake),
             paths=paths,
             node=node,
@@ -177,7 +178,8 @@ class PodAgent:
         while True:
             try:
                 async for ended in self._runtime.exits():
-                    self._tell_exit(ended.container_id)
+                    if not ended.oom:
+                        self._tell_exit(ended.container_id)
             except RuntimeFailure as failure:
                 log.info("runtime events lost error=%s", failure)
             await asyncio.sleep(RECONNECT)

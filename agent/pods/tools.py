@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -16,35 +15,21 @@ from agent.pods.recording import Recorder
 from agent.pods.references import References
 from agent.pods.tokens import Tokens
 from agent.runtime.contract import Runtime
+from agent.runtime.endings import Recent
 from kube.client import Client
-
-
-class Exits:
-    """Containers that ended by the runtime's events, while CRI may still say that they run; the newest thousand."""
-
-    MOST = 1000
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[str, None] = OrderedDict()
-
-    def add(self, container_id: str) -> None:
-        self._known[container_id] = None
-        if len(self._known) > self.MOST:
-            self._known.popitem(last=False)
-
-    def known(self, container_id: str) -> bool:
-        return container_id in self._known
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
+    """`exits` are the containers that ended by the runtime's events, while CRI may still say that they run."""
+
     runtime: Runtime
     client: Client
     images: Images
     references: References
     tokens: Tokens
     recorder: Recorder
-    exits: Exits
+    exits: Recent
     prober: Prober
     paths: Paths
     node: Callable[[], NodeFacts]

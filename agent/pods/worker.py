@@ -155,7 +155,7 @@ class Worker:
                 self._tools.prober.drop(attempt.id)
         alive = [attempt.id for attempt in self._attempts() if attempt.running]
         alive += [sandbox.id for sandbox in self.sight.sandboxes if sandbox.ready]
-        if any(self._tools.exits.known(one) for one in alive):
+        if any(one in self._tools.exits for one in alive):
             asyncio.get_running_loop().call_later(CATCHING_UP, self.wake)
 
     def _last_words(self, attempt: Attempt) -> str:

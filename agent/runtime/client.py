@@ -17,6 +17,7 @@ import orjson
 
 from agent.runtime import decoding, encoding
 from agent.runtime.contract import RuntimeFailure, StreamRequest
+from agent.runtime.endings import Endings, kernel_log
 from agent.runtime.importing import import_archive
 from agent.runtime.proto import containerd_events_pb2 as events
 from agent.runtime.proto import cri_pb2 as cri
@@ -59,6 +60,7 @@ class Containerd:
         self.socket = Path(str(socket).removeprefix("unix://"))
         self._channel: grpc.aio.Channel | None = None
         self._methods: dict[str, Any] = {}
+        self._endings = Endings(kernel_log)
 
     async def __aenter__(self) -> Self:
         self._channel = grpc.aio.insecure_channel(f"unix://{self.socket}", options=OPTIONS)
@@ -127,6 +129,7 @@ class Containerd:
         await self._call("StartContainer", cri.StartContainerRequest(container_id=container_id), SLOW)
 
     async def stop_container(self, container_id: str, grace: int) -> None:
+        self._endings.ask(container_id)
         request = cri.StopContainerRequest(container_id=container_id, timeout=grace)
         await self._call_found("StopContainer", request, grace + SLOW)
 
@@ -139,7 +142,7 @@ class Containerd:
 
     async def container_status(self, container_id: str) -> ContainerStatus | None:
         answer = await self._call_found("ContainerStatus", cri.ContainerStatusRequest(container_id=container_id))
-        return decoding.container_status(answer.status) if answer else None
+        return await self._endings.settled(decoding.container_status(answer.status)) if answer else None
 
     async def update_resources(self, container_id: str, resources: Resources) -> None:
         request = cri.UpdateContainerResourcesRequest(container_id=container_id, linux=encoding.resources(resources))
@@ -223,8 +226,11 @@ class Containerd:
         try:
             async for envelope in call:
                 ended = decoding.ending(envelope)
-                if ended is not None:
-                    yield ended
+                if ended is None:
+                    continue
+                if ended.oom:
+                    self._endings.starve(ended.container_id)
+                yield ended
         except grpc.aio.AioRpcError as error:
             raise RuntimeFailure(error.code().name, error.details() or error.code().name) from error
         finally:

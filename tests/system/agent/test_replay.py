@@ -145,10 +145,6 @@ def unlike_events(recorded, events):
     return [("events", sorted(theirs), sorted(ours))] if theirs or ours else []
 
 
-RACED = "oom"
-"""containerd 1.6 may tell the end before the kernel's word that memory ran out, and then says Error: only its 137 is held."""
-
-
 @pytest.mark.timeout(150)
 async def test_what_the_kubelet_told_is_what_we_tell(agent, api):
     async with asyncio.TaskGroup() as group:
@@ -160,8 +156,6 @@ async def test_what_the_kubelet_told_is_what_we_tell(agent, api):
     wrong = {}
     for recorded in ON_A_NODE:
         found = [*replays[recorded["name"]].result(), *unlike_events(recorded, api.events)]
-        if recorded["name"] == RACED:
-            found = [row for row in found if "137" not in repr(row[2])]
         if found:
             wrong[recorded["name"]] = found
     for name, found in wrong.items():
