@@ -184,6 +184,7 @@ class Agent:
         network = Network(
             self.name,
             lambda: nodes.store.values(),
+            self.config.cluster.service_cidr,
             cni_directory=self.layout.root / "etc/cni/net.d",
             leases=self.layout.run / "cni",
         )
@@ -255,7 +256,7 @@ class Agent:
     async def _services(self) -> Services:
         cluster = self.config.cluster
         table = ServiceTable()
-        place = Place(self.name, cluster.pod_cidr, frozenset({cluster.dns}))
+        place = Place(self.name, cluster.pod_cidr, cluster.service_cidr, frozenset({cluster.dns}))
         proxy = Proxy(table, Iptables(await detect()), place, time.monotonic)
         informers = (
             Informer(self.client, known("v1", "Service")),

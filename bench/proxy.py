@@ -54,7 +54,7 @@ async def measure(backend: Backend, services: int) -> dict[str, float]:
     """Seconds; runs in the namespace."""
     turn_on_switches()
     table = ServiceTable()
-    proxy = Proxy(table, Iptables(backend), Place("n0", "10.42.0.0/16"), time.monotonic)
+    proxy = Proxy(table, Iptables(backend), Place("n0", "10.42.0.0/16", "10.43.0.0/16"), time.monotonic)
     for number in range(services):
         proxy.changed(table.apply_service("ADDED", service(number)))
         proxy.changed(table.apply_slice("ADDED", piece(number, ENDPOINTS)))

@@ -1,6 +1,7 @@
 """Routes to the other nodes' pods: pure plan from Nodes and from what the kernel has, in the words of `ip -batch`.
 
-All nodes share a link, so a route a node is all it takes.  Ours are told from others' by their protocol number.
+All nodes share a link, so a route a node is all it takes.  Ours are told from others' by their protocol number.  A node
+without a default route needs one to the Services too: the kernel looks for a way before the proxy's rules have their say.
 """
 
 from __future__ import annotations
@@ -38,12 +39,16 @@ def peers(nodes: Iterable[Object], own_name: str) -> set[Peer]:
     return found
 
 
-def plan(wanted: Iterable[Peer], kernel: Mapping[str, str]) -> list[str]:
-    """Lines for `ip -batch -` that turn `kernel` (destination -> gateway, ours only) into `wanted`; none when they agree."""
-    want = {peer.pod_cidr: peer.address for peer in wanted}
+def wanted(peers: Iterable[Peer], service_cidr: str, *, default: bool) -> dict[str, str]:
+    """Destination -> gateway; none ("") for the Services, whose packets never get as far as this route leads."""
+    return {peer.pod_cidr: peer.address for peer in peers} | ({} if default else {service_cidr: ""})
+
+
+def plan(want: Mapping[str, str], kernel: Mapping[str, str]) -> list[str]:
+    """Lines for `ip -batch -` that turn `kernel` (destination -> gateway, ours only) into `want`; none when they agree."""
     gone = [f"route del {cidr} proto {PROTOCOL}" for cidr in sorted(set(kernel) - set(want))]
     new = [
-        f"route replace {cidr} via {address} proto {PROTOCOL}"
+        f"route replace {cidr} {f'via {address}' if address else 'dev lo'} proto {PROTOCOL}"
         for cidr, address in sorted(want.items())
         if kernel.get(cidr) != address
     ]

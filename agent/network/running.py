@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.network.cni import FILE_NAME, configuration
-from agent.network.routes import PROTOCOL, parse_routes, peers, plan
+from agent.network.routes import PROTOCOL, parse_routes, peers, plan, wanted
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ class Network:
 
     node_name: str
     nodes: Callable[[], Iterable[dict[str, Any]]]
+    service_cidr: str
     cni_directory: Path = Path("/etc/cni/net.d")
     leases: Path = Path("/run/wherry/cni")
     ready: asyncio.Event = field(default_factory=asyncio.Event)
@@ -70,7 +71,8 @@ class Network:
             return
         write_if_changed(self.cni_directory / FILE_NAME, configuration(cidr, leases=self.leases))
         have = parse_routes(await _ip("-j", "-4", "route", "show", "proto", str(PROTOCOL)))
-        lines = plan(peers(nodes, self.node_name), have)
+        default = bool(parse_routes(await _ip("-j", "-4", "route", "show", "default")))
+        lines = plan(wanted(peers(nodes, self.node_name), self.service_cidr, default=default), have)
         if lines:
             await _ip("-batch", "-", text="\n".join(lines) + "\n")
             log.info("routes changed: %s", "; ".join(lines))

@@ -8,7 +8,10 @@ restores in one transaction.  Chains an endpoint exist only where session affini
                                           -> WHERRY-NODEPORTS -> "X:default/web:http" (mark, then the same)
     POSTROUTING -> WHERRY-POSTROUTING: masquerade what is marked, what leaves the cluster, a pod that reached itself
     INPUT, FORWARD, OUTPUT (filter) -> WHERRY-REJECT: a Service without endpoints refuses instead of hanging;
-                                       nobody else's packet gets to 127.0.0.0/8
+                                       nobody else's packet gets to 127.0.0.0/8; what no Service claims stays here
+
+A Service that is older than its rules here is met by silence, not by a refusal: its client's kernel repeats the first
+packet after a second, and no program needs to know.
 """
 
 from __future__ import annotations
@@ -48,10 +51,11 @@ JUMPS: dict[str, tuple[tuple[str, str], ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a node must know to render: its own name, the cluster's pod range, addresses it answers itself (its DNS)."""
+    """What a node must know to render: its own name, the cluster's ranges, addresses it answers itself (its DNS)."""
 
     node: str
     pod_cidr: str
+    service_cidr: str
     local_services: frozenset[str] = frozenset()
 
 
@@ -248,7 +252,8 @@ def assemble(parts: Mapping[tuple[str, str], Part], hairpin: tuple[str, ...], pl
         f"-s {place.pod_cidr} -j ACCEPT",
         f"-d {place.pod_cidr} -j ACCEPT",
     )
-    return {"filter": {"WHERRY-FORWARD": forward, "WHERRY-REJECT": (LOOPBACK_GUARD, *rejects)}, "nat": nat}
+    unclaimed = f"-d {place.service_cidr} -m addrtype ! --dst-type LOCAL -j DROP"
+    return {"filter": {"WHERRY-FORWARD": forward, "WHERRY-REJECT": (LOOPBACK_GUARD, *rejects, unclaimed)}, "nat": nat}
 
 
 def _number(address: str) -> int:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from agent.network.cni import configuration
-from agent.network.routes import Peer, parse_routes, peers, plan
+from agent.network.routes import Peer, parse_routes, peers, plan, wanted
 from agent.network.running import SWITCHES, NetworkError, turn_on_switches, write_if_changed
 
 
@@ -31,16 +31,23 @@ def test_peers(nodes, found):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "kernel", "lines"),
+    ("want", "kernel", "lines"),
     [
-        pytest.param([Peer("a", "1")], {"a": "1"}, [], id="nothing to do"),
-        pytest.param([Peer("a", "1")], {}, ["route replace a via 1 proto 87"], id="new"),
-        pytest.param([Peer("a", "2")], {"a": "1"}, ["route replace a via 2 proto 87"], id="address changed"),
-        pytest.param([], {"a": "1"}, ["route del a proto 87"], id="node left"),
+        pytest.param({"a": "1"}, {"a": "1"}, [], id="nothing to do"),
+        pytest.param({"a": "1"}, {}, ["route replace a via 1 proto 87"], id="new"),
+        pytest.param({"a": "2"}, {"a": "1"}, ["route replace a via 2 proto 87"], id="address changed"),
+        pytest.param({}, {"a": "1"}, ["route del a proto 87"], id="node left"),
+        pytest.param({"s": ""}, {}, ["route replace s dev lo proto 87"], id="Services without a default route"),
     ],
 )
-def test_plan(wanted, kernel, lines):
-    assert plan(wanted, kernel) == lines
+def test_plan(want, kernel, lines):
+    assert plan(want, kernel) == lines
+
+
+def test_services_need_a_route_where_there_is_no_default():
+    peer = Peer("10.42.1.0/24", "10.99.0.3")
+    assert wanted([peer], "10.43.0.0/16", default=True) == {"10.42.1.0/24": "10.99.0.3"}
+    assert wanted([peer], "10.43.0.0/16", default=False)["10.43.0.0/16"] == ""
 
 
 def test_parse_routes():

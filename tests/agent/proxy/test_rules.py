@@ -3,10 +3,10 @@
 import pytest
 
 from agent.proxy.restoring import parse_save, removal, render, render_change
-from agent.proxy.rules import CHAIN_LENGTH, LOOPBACK_GUARD, Place, assemble, chain_name, hairpins, render_service
+from agent.proxy.rules import CHAIN_LENGTH, Place, assemble, chain_name, hairpins, render_service
 from agent.services import Endpoint, Port, Service
 
-PLACE = Place("n1", "10.42.0.0/16", frozenset({"10.43.0.10"}))
+PLACE = Place("n1", "10.42.0.0/16", "10.43.0.0/16", frozenset({"10.43.0.10"}))
 
 
 def endpoint(address, node="n1", **more):
@@ -36,6 +36,7 @@ GOLDEN = """\
 -A WHERRY-FORWARD -d 10.42.0.0/16 -j ACCEPT
 -A WHERRY-REJECT ! -s 127.0.0.0/8 -d 127.0.0.0/8 -m conntrack ! --ctstate DNAT -j DROP
 -A WHERRY-REJECT -d 10.43.0.6/32 -p tcp --dport 80 -j REJECT --reject-with tcp-reset
+-A WHERRY-REJECT -d 10.43.0.0/16 -m addrtype ! --dst-type LOCAL -j DROP
 COMMIT
 *nat
 :W:default/web:http - [0:0]
@@ -109,7 +110,7 @@ def test_external_local_uses_only_this_nodes_endpoints_and_keeps_the_source():
 def test_external_local_without_an_endpoint_here_leaves_the_node_port_alone():
     web = service(endpoints=[endpoint("10.42.1.2", "n2")], ports=(Port("http", "TCP", 80, 30080),), external_local=True)
     rules = ruleset(web)
-    assert rules["nat"]["WHERRY-NODEPORTS"] == () and rules["filter"]["WHERRY-REJECT"] == (LOOPBACK_GUARD,)
+    assert rules["nat"]["WHERRY-NODEPORTS"] == () and len(rules["filter"]["WHERRY-REJECT"]) == 2
 
 
 def test_source_ranges_let_in_only_whom_they_name():

@@ -1,12 +1,8 @@
 """Services on a real kernel: packets through a cluster address, a node port, back to oneself, and after a flush."""
 
-import asyncio
 import contextlib
-import ctypes
-import os
-import threading
+import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
@@ -16,31 +12,7 @@ from agent.proxy.restoring import removal
 from agent.proxy.rules import Place
 from agent.proxy.running import Proxy
 from agent.services import SERVICE_LABEL, ServiceTable
-
-CLONE_NEWNET = 0x40000000
-
-
-def inside(node, work):
-    """Runs the coroutine function `work` in a thread that lives in the node's network namespace."""
-    outcome = []
-
-    def body():
-        libc = ctypes.CDLL(None, use_errno=True)
-        with Path(f"/run/netns/{node.name}").open() as namespace:
-            if libc.setns(namespace.fileno(), CLONE_NEWNET):
-                outcome.append(OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno())))
-                return
-        try:
-            outcome.append(asyncio.run(work()))
-        except BaseException as error:
-            outcome.append(error)
-
-    thread = threading.Thread(target=body)
-    thread.start()
-    thread.join(50)
-    if isinstance(outcome[0], BaseException):
-        raise outcome[0]
-    return outcome[0]
+from tests.system.network.namespaces import inside, run
 
 
 def service(name="web", address="10.43.0.5", port=80, **spec):
@@ -65,7 +37,7 @@ def piece(addresses, name="web"):
 
 @pytest.fixture(params=list(Backend))
 def proxy(request, node):
-    made = Proxy(ServiceTable(), Iptables(request.param), Place("n1", "10.42.0.0/16"), time.monotonic)
+    made = Proxy(ServiceTable(), Iptables(request.param), Place("n1", "10.42.0.0/16", "10.43.0.0/16"), time.monotonic)
     inside(node, _switches)
     yield made
 
@@ -117,6 +89,30 @@ def test_node_port_and_no_endpoint(node, proxy):
     with pytest.raises(Exception, match="exit status 7"):
         fetch(node, "a", "http://10.43.0.5/")
     assert time.monotonic() - started < 4, "refused at once, not dropped"
+
+
+def test_a_client_that_is_earlier_than_the_rules_is_answered_all_the_same(node, proxy):
+    """Neither a refusal nor "Network is unreachable": the first packet is lost, its repetition is not."""
+    node.exec("ip", "route", "replace", "10.43.0.0/16", "dev", "lo")
+    program(node, proxy, set())
+    fetch_early = ("curl", "-sS", "--max-time", "20", "http://10.43.0.5/")
+    with contextlib.ExitStack() as undo:
+        clients = []
+        for name in (node.name, f"{node.name}-a"):
+            words = ["ip", "netns", "exec", name, *fetch_early]
+            clients.append(undo.enter_context(subprocess.Popen(words, stdout=subprocess.PIPE, text=True)))
+        for name in (node.name, f"{node.name}-a"):
+            await_connecting(name)
+        table = proxy.table
+        program(node, proxy, table.apply_service("ADDED", service()), table.apply_slice("ADDED", piece(["10.42.0.3"])))
+        assert [client.communicate(timeout=25)[0].split()[0] for client in clients] == ["pod-b", "pod-b"]
+
+
+def await_connecting(name):
+    """Until a client in the namespace waits for the answer to its first packet."""
+    deadline = time.monotonic() + 10
+    while "10.43.0.5:80" not in run("ip", "netns", "exec", name, "ss", "-tn", "state", "syn-sent"):
+        assert time.monotonic() < deadline, "no client is connecting"
 
 
 def test_flushed_tables_are_noticed_and_mended(node, proxy):
