@@ -16,6 +16,7 @@ from kube.layout import Layout
 from master.controllers import (
     aggregation,
     bootstraptokens,
+    cronning,
     daemonsets,
     deployments,
     disruptions,
@@ -48,6 +49,7 @@ CONTROLLERS: tuple[Callable[[Context], Loop], ...] = (
     daemonsets.build,
     statefulsets.build,
     jobbing.build,
+    cronning.build,
     endpointing.build,
     nodelife.build,
     evictions.build,
