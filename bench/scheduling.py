@@ -10,9 +10,10 @@ from typing import Any
 
 from bench.table import Row
 from master.scheduler.cluster import Cluster
+from master.scheduler.decisions import Placement
 from master.scheduler.nodes import read_node
 from master.scheduler.pods import Pod, read_pod
-from master.scheduler.scheduling import Placement, Scheduler
+from master.scheduler.scheduling import Scheduler
 
 PODS = 2000
 ZONES = 3

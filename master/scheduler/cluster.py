@@ -10,9 +10,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from master.scheduler import filters
+from master.scheduler.budgets import Budget
 from master.scheduler.nodes import NO_LOAD, Load, Node, NodeInfo
+from master.scheduler.nominations import Nominations
 from master.scheduler.pods import Key, Pod, Shape
 from master.scheduler.topology import NO_LABELS, Labels, PodTerm, Spread, Tally
 
@@ -25,6 +28,8 @@ class Cluster:
         """Phase of each PersistentVolumeClaim."""
         self.namespaces: dict[str, dict[str, str]] = {}
         """Labels of each Namespace."""
+        self.budgets: dict[Key, Budget] = {}
+        self.nominations = Nominations()
         self.version = 0
         self.facts_version = 0
         """Moves when a node's own facts do (not its pods, not its load)."""
@@ -102,6 +107,19 @@ class Cluster:
 
     def placed(self, key: Key) -> Pod | None:
         return self._placed.get(key)
+
+    @contextmanager
+    def trial(self, name: str) -> Iterator[None]:
+        """Take pods of one node away and put them back as if: in the end all is as before, and nobody has noticed."""
+        info, pods, changes = self.nodes[name], dict(self.pods.get(name, {})), self._changes
+        version, self._changes = self.version, OrderedDict()
+        try:
+            yield
+        finally:
+            for pod in pods.values():
+                if pod.key not in self._placed:
+                    self.place(pod)
+            self.nodes[name], self.version, self._changes = info, version, changes
 
     # What decisions ask
 

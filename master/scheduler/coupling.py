@@ -22,7 +22,7 @@ NO_DOMAIN = Refusal(("node(s) didn't match pod topology spread constraints (miss
 
 
 def coupling(pod: Pod, cluster: Cluster) -> Coupling | None:
-    """None when no other pod matters, which is the common case and the fast one."""
+    """None when no other pod matters."""
     if not pod.shape.coupled and not cluster.repelling(pod):
         return None
     return Coupling(pod, cluster)

@@ -74,6 +74,9 @@ class Pod:
     gated: bool = False
     generation: int = 0
     unschedulable: str = ""
+    preempts: bool = True
+    nominated: str = ""
+    started: str = ""
 
 
 _shapes: WeakValueDictionary[bytes, Shape] = WeakValueDictionary()
@@ -94,6 +97,9 @@ def read_pod(obj: Mapping[str, Any]) -> Pod:
         gated=bool(spec.get("schedulingGates")),
         generation=meta.get("generation") or 0,
         unschedulable=_said_unschedulable(status),
+        preempts=spec.get("preemptionPolicy") != "Never",
+        nominated=status.get("nominatedNodeName") or "",
+        started=status.get("startTime") or "",
     )
 
 

@@ -11,8 +11,8 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from master.scheduler.decisions import Cure
 from master.scheduler.pods import Key, Pod
-from master.scheduler.scheduling import Cure
 
 FIRST_BACKOFF, MOST_BACKOFF = 1.0, 10.0
 PATIENCE = 300.0

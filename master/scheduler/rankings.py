@@ -11,13 +11,13 @@ import random
 from typing import NamedTuple
 
 from master.scheduler.cluster import Cluster
-from master.scheduler.coupling import Coupling
 from master.scheduler.filters import Refusal, refusal
 from master.scheduler.pods import Shape
+from master.scheduler.rules import Rules
 from master.scheduler.scores import score
 
 SAMPLE = 100
-"""How many nodes that fit are compared when rules about other pods add to the score."""
+"""How many nodes that fit are compared when rules beyond the one node add to the score."""
 
 Entry = tuple[float, float, str]
 
@@ -45,10 +45,10 @@ class Ranking:
                 self._heap = list(self._current.values())
                 heapq.heapify(self._heap)
 
-    def best(self, coupling: Coupling | None) -> Best | None:
+    def best(self, rules: Rules | None) -> Best | None:
         """The node that fits and scores highest."""
-        if coupling is not None:
-            return self._best_coupled(coupling)
+        if rules is not None:
+            return self._best_under(rules)
         while self._heap:
             entry = self._heap[0]
             if self._current.get(entry[2]) is entry:
@@ -56,7 +56,7 @@ class Ranking:
             heapq.heappop(self._heap)
         return None
 
-    def _best_coupled(self, coupling: Coupling) -> Best | None:
+    def _best_under(self, rules: Rules) -> Best | None:
         looked: list[Entry] = []
         best: Best | None = None
         fitting = 0
@@ -66,9 +66,9 @@ class Ranking:
                 continue
             looked.append(entry)
             info = self._cluster.nodes[entry[2]]
-            if coupling.refusal(info) is None:
+            if rules.refusal(info) is None:
                 fitting += 1
-                total = coupling.extra(info) - entry[0]
+                total = rules.extra(info) - entry[0]
                 if best is None or total > best.score:
                     best = Best(entry[2], total)
         for entry in looked:

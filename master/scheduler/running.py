@@ -14,19 +14,22 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from kube import kinds, times
+from kube import kinds
 from kube.client import Client
 from kube.config import MasterConfig
 from kube.errors import ApiError
-from kube.events import NORMAL, WARNING, About, Recorder
+from kube.events import Recorder
 from kube.informers import LINK_FAILURES, Informer
 from kube.kinds import Kind
 from kube.layout import Layout
+from master.scheduler.budgets import Budget, read_budget
 from master.scheduler.cluster import Cluster
+from master.scheduler.decisions import Cure, Placement, Preemption, Unschedulable, Waiting
 from master.scheduler.nodes import NO_LOAD, Load, Node, read_heartbeat, read_node
+from master.scheduler.outcomes import Outcomes
 from master.scheduler.pods import Key, Pod, read_pod
 from master.scheduler.queue import Queue
-from master.scheduler.scheduling import Cure, Placement, Scheduler, Unschedulable
+from master.scheduler.scheduling import Scheduler
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +47,7 @@ def _kind(name: str) -> Kind:
 
 POD, NODE, NAMESPACE, CLAIM = _kind("Pod"), _kind("Node"), _kind("Namespace"), _kind("PersistentVolumeClaim")
 LEASE = kinds.known("coordination.k8s.io/v1", "Lease")
+BUDGET = kinds.known("policy/v1", "PodDisruptionBudget")
 
 
 async def run(
@@ -65,12 +69,14 @@ class Loop:
         self._wake = asyncio.Event()
         self._slots = asyncio.Semaphore(BINDINGS)
         self._events = Recorder(client, NAME)
+        self._outcomes = Outcomes(client, self._events)
         self._pods = _following(client, POD, read_pod, self._pod_changed)
         self._informers = [
             self._pods,
             _following(client, NODE, read_node, self._node_changed),
             _following(client, NAMESPACE, _labels, self._namespace_changed),
             _following(client, CLAIM, _claim, self._claim_changed),
+            _following(client, BUDGET, read_budget, self._budget_changed),
             _following(client, LEASE, read_heartbeat, self._heartbeat, "kube-node-lease"),
         ]
 
@@ -102,35 +108,39 @@ class Loop:
             if self._cluster.placed(pod.key) is not None:
                 continue
             decision = self._scheduler.schedule(pod)
+            await self._slots.acquire()
             if isinstance(decision, Placement):
-                await self._slots.acquire()
                 self._cluster.place(replace(pod, node=decision.node))
                 self._queue.heal(Cure.CAME)
                 group.create_task(self._bind(pod, decision.node))
             else:
-                await self._slots.acquire()
                 self._queue.wait(pod.key, decision.cures)
-                group.create_task(self._explain(pod, decision))
+                group.create_task(self._wait_for(pod, decision, self._promised(pod, decision)))
             decided += 1
             if decided % TURN == 0:
                 self._cluster.forget_tallies()
                 await asyncio.sleep(0)
 
+    def _promised(self, pod: Pod, decision: Waiting) -> list[Pod]:
+        """Take note of a promise before anyone else is decided about; those whose own promise it breaks."""
+        nominations = self._cluster.nominations
+        if isinstance(decision, Unschedulable):
+            if not decision.keeps_promise:
+                nominations.forget(pod.key)
+            return []
+        broken = nominations.weaker(decision.node, pod.priority)
+        for other in broken:
+            nominations.forget(other.key)
+        nominations.promise(pod, decision.node)
+        for victim in decision.victims:
+            self._cluster.place(replace(victim, deleting=True))
+        return broken
+
     async def _bind(self, pod: Pod, node: str) -> None:
-        namespace, name = pod.key
-        binding = {
-            "apiVersion": "v1",
-            "kind": "Binding",
-            "metadata": {"name": name, "namespace": namespace, "uid": pod.uid},
-            "target": {"apiVersion": "v1", "kind": "Node", "name": node},
-        }
         try:
-            await self._client.create(POD, namespace, binding, "binding", name)
+            await self._outcomes.bind(pod, node)
         except (ApiError, *LINK_FAILURES) as error:
             self._unassume(pod, node, error)
-        else:
-            said = f"Successfully assigned {namespace}/{name} to {node}"
-            self._events.record(_about(pod), NORMAL, "Scheduled", said)
         finally:
             self._slots.release()
 
@@ -143,18 +153,29 @@ class Loop:
             self._queue.retry(pod.key)
             self._wake.set()
 
-    async def _explain(self, pod: Pod, decision: Unschedulable) -> None:
-        """The condition and the event that say why the pod waits; the condition only when it says something new."""
+    async def _wait_for(self, pod: Pod, decision: Waiting, broken: list[Pod]) -> None:
+        """Say why the pod waits, and send away whom it waits for."""
         try:
-            if pod.unschedulable != decision.message:
-                self._events.record(_about(pod), WARNING, "FailedScheduling", decision.message)
-                await self._client.patch(
-                    POD, *pod.key, waiting_condition(pod, decision.message), "strategic", subresource="status"
-                )
+            await self._outcomes.explain(pod, decision, self._cluster.nominations.node_of(pod.key))
+            for other in broken:
+                await self._outcomes.break_promise(other)
         except (ApiError, *LINK_FAILURES) as error:
             log.info("condition not written pod=%s/%s error=%s", *pod.key, error)
         finally:
             self._slots.release()
+        if isinstance(decision, Preemption):
+            for victim in decision.victims:
+                await self._evict(victim, pod, decision.node)
+
+    async def _evict(self, victim: Pod, pod: Pod, node: str) -> None:
+        try:
+            await self._outcomes.evict(victim, pod, node)
+        except (ApiError, *LINK_FAILURES) as error:
+            log.info("preemption failed pod=%s/%s victim=%s/%s error=%s", *pod.key, *victim.key, error)
+            told = self._pods.store.get(victim.key)
+            if told is not None and told.node:
+                self._cluster.place(told)
+            self._heal(Cure.LEFT)
 
     # What the informers tell
 
@@ -163,18 +184,23 @@ class Loop:
             gone = new or old
             if gone is not None:
                 self._queue.remove(gone.key)
+                self._cluster.nominations.forget(gone.key)
                 if self._cluster.remove_pod(gone.key) is not None:
                     self._heal(Cure.LEFT)
         elif new.node:
             self._queue.remove(new.key)
+            self._cluster.nominations.forget(new.key)
             self._cluster.place(new)
             if old is None or not old.node:
                 self._heal(Cure.CAME)
         elif new.scheduler == NAME and not new.gated and not new.deleting:
+            if new.nominated and (old is None or old.nominated != new.nominated):
+                self._cluster.nominations.promise(new, new.nominated)
             self._queue.add(new)
             self._wake.set()
         else:
             self._queue.remove(new.key)
+            self._cluster.nominations.forget(new.key)
 
     def _node_changed(self, _event: str, old: Node | None, new: Node | None) -> None:
         if new is not None:
@@ -205,33 +231,21 @@ class Loop:
         else:
             self._cluster.claims.pop(old[0], None)
 
+    def _budget_changed(self, _event: str, old: Budget | None, new: Budget | None) -> None:
+        if new is not None:
+            self._cluster.budgets[new.key] = new
+        elif old is not None:
+            self._cluster.budgets.pop(old.key, None)
+
     def _heal(self, cure: Cure) -> None:
         self._queue.heal(cure)
         self._wake.set()
-
-
-def waiting_condition(pod: Pod, message: str) -> dict[str, Any]:
-    """A strategic merge patch of the pod's status."""
-    condition = {
-        "type": "PodScheduled",
-        "status": "False",
-        "observedGeneration": pod.generation,
-        "lastProbeTime": None,
-        "lastTransitionTime": times.now(),
-        "reason": "Unschedulable",
-        "message": message,
-    }
-    return {"status": {"conditions": [condition]}}
 
 
 def _following(client: Client, kind: Kind, project: Any, callback: Any, namespace: str = "") -> Informer:
     informer = Informer(client, kind, namespace, project=project)
     informer.on_change(callback)
     return informer
-
-
-def _about(pod: Pod) -> About:
-    return About("v1", "Pod", pod.key[0], pod.key[1], pod.uid)
 
 
 def _labels(obj: dict[str, Any]) -> tuple[str, dict[str, str]]:

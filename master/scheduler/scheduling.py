@@ -1,4 +1,4 @@
-"""The decision: `schedule(pod, cluster) -> Placement | Unschedulable`, pure but for what it remembers to be fast.
+"""The decision: `schedule(pod, cluster) -> Placement | Preemption | Unschedulable`, pure but for what it remembers to be fast.
 
 How it stays cheap: pods of one shape share a `Ranking`.  A shape that is seen for the first time in a large cluster may
 never come back, so it gets no ranking but the best of a sample; the sample starts where the last one ended.
@@ -7,46 +7,22 @@ never come back, so it gets no ranking but the best of a sample; the sample star
 from __future__ import annotations
 
 import random
-from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import Enum
-from itertools import islice
+from collections import Counter, OrderedDict
+from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 
 from master.scheduler import wording
 from master.scheduler.cluster import Cluster
-from master.scheduler.coupling import Coupling, coupling
-from master.scheduler.filters import Refusal, refusal
+from master.scheduler.decisions import Cure, Decision, Placement, Preemption, Unschedulable, Waiting
+from master.scheduler.filters import Refusal
 from master.scheduler.pods import Pod, Shape
+from master.scheduler.preemption import Victims, preempt
 from master.scheduler.rankings import SAMPLE, Best, Ranking
+from master.scheduler.rules import Rules, refused, rules
 from master.scheduler.scores import score
 
 RANKINGS = 64
 SEEN = 4096
-
-
-class Cure(Enum):
-    """What may let a waiting pod in."""
-
-    NODE = "a node came or its facts changed"
-    LEFT = "a pod left a node"
-    CAME = "a pod came to a node"
-    CLAIM = "a claim came or was bound"
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    node: str
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Unschedulable:
-    message: str
-    cures: frozenset[Cure]
-
-
-Decision = Placement | Unschedulable
 
 
 class Scheduler:
@@ -63,16 +39,16 @@ class Scheduler:
     def schedule(self, pod: Pod) -> Decision:
         if (waiting := self._claims(pod.shape)) is not None:
             return waiting
-        coupled = coupling(pod, self._cluster)
+        present = rules(pod, self._cluster)
+        if (promised := self._promised(pod, present)) is not None:
+            return promised
+        known: Mapping[str, Refusal] = {}
         if self._wants_ranking(pod.shape):
             ranking = self._ranking(pod.shape)
-            best = ranking.best(coupled)
-            refusals = ranking.refusals
+            best, known = ranking.best(present), ranking.refusals
         else:
-            best, refusals = self._sampled(pod.shape, coupled), None
-        if best is not None:
-            return Placement(best.node, best.score)
-        return self._refused(pod.shape, coupled, refusals)
+            best = self._sampled(pod, present)
+        return Placement(best.node, best.score) if best is not None else self._refused(pod, present, known)
 
     def _claims(self, shape: Shape) -> Unschedulable | None:
         total = len(self._cluster.nodes)
@@ -83,6 +59,13 @@ class Scheduler:
             if phase != "Bound":
                 return Unschedulable(wording.unbound_claim(total), frozenset((Cure.CLAIM,)))
         return None
+
+    def _promised(self, pod: Pod, present: Rules | None) -> Placement | None:
+        """The node whose pods made room for this one, if there is room by now."""
+        info = self._cluster.nodes.get(self._cluster.nominations.node_of(pod.key))
+        if info is None or refused(pod, info, present) is not None:
+            return None
+        return Placement(info.node.name, score(pod.shape, info))
 
     def _wants_ranking(self, shape: Shape) -> bool:
         if len(self._cluster.nodes) <= self._sampled_above or shape in self._rankings or shape in self._seen:
@@ -102,11 +85,11 @@ class Scheduler:
         ranking.refresh()
         return ranking
 
-    def _sampled(self, shape: Shape, coupled: Coupling | None) -> Best | None:
-        fitting = islice(self._fitting(shape, coupled), SAMPLE)
+    def _sampled(self, pod: Pod, present: Rules | None) -> Best | None:
+        fitting = islice(self._fitting(pod, present), SAMPLE)
         return max(fitting, key=lambda best: (best.score, self._rng.random()), default=None)
 
-    def _fitting(self, shape: Shape, coupled: Coupling | None) -> Iterator[Best]:
+    def _fitting(self, pod: Pod, present: Rules | None) -> Iterator[Best]:
         if self._order_version != self._cluster.facts_version:
             self._order = list(self._cluster.nodes)
             self._order_version = self._cluster.facts_version
@@ -114,24 +97,29 @@ class Scheduler:
         for step in range(len(order)):
             self._start = (start + step + 1) % len(order)
             info = self._cluster.nodes[order[(start + step) % len(order)]]
-            if refusal(shape, info) is None and (coupled is None or coupled.refusal(info) is None):
-                extra = coupled.extra(info) if coupled is not None else 0.0
-                yield Best(info.node.name, score(shape, info) + extra)
+            if refused(pod, info, present) is None:
+                extra = present.extra(info) if present is not None else 0.0
+                yield Best(info.node.name, score(pod.shape, info) + extra)
 
-    def _refused(self, shape: Shape, coupled: Coupling | None, known: dict[str, Refusal] | None) -> Unschedulable:
-        nodes = self._cluster.nodes
-        refusals = list(known.values()) if known is not None else []
-        for name, info in nodes.items():
-            if known is None or name not in known:
-                why = (refusal(shape, info) if known is None else None) or (coupled and coupled.refusal(info))
-                if why:
-                    refusals.append(why)
+    def _refused(self, pod: Pod, present: Rules | None, known: Mapping[str, Refusal]) -> Waiting:
+        """No node takes the pod now: who is to make room, or what it waits for."""
+        refusals: dict[str, Refusal] = {}
+        for name, info in self._cluster.nodes.items():
+            why = known.get(name) or refused(pod, info, present)
+            if why is not None:
+                refusals[name] = why
         cures = {Cure.NODE}
-        if any(not refused.fixed for refused in refusals):
+        if any(not why.fixed for why in refusals.values()):
             cures.add(Cure.LEFT)
-        if coupled is not None:
+        if present is not None:
             cures |= {Cure.LEFT, Cure.CAME}
-        return Unschedulable(wording.message(len(nodes), refusals), frozenset(cures))
+        total, outcome = len(self._cluster.nodes), preempt(pod, refusals, self._cluster, self._rng)
+        if isinstance(outcome, Victims):
+            message = wording.message(total, refusals.values())
+            return Preemption(message, frozenset(cures), outcome.node, outcome.pods)
+        futile = outcome.why or wording.available(total, Counter(chain.from_iterable(outcome.reasons.values())))
+        message = wording.message(total, refusals.values(), futile)
+        return Unschedulable(message, frozenset(cures), keeps_promise=bool(outcome.why))
 
 
 def schedule(pod: Pod, cluster: Cluster, rng: random.Random) -> Decision:

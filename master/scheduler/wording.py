@@ -9,6 +9,8 @@ from master.scheduler.filters import Refusal
 
 NOT_HELPFUL = "Preemption is not helpful for scheduling"
 NO_VICTIMS = "No preemption victims found for incoming pod"
+NEVER_PREEMPTS = "not eligible due to preemptionPolicy=Never."
+STILL_LEAVING = "not eligible due to a terminating pod on the nominated node."
 NO_NODES = "no nodes available to schedule pods"
 
 
@@ -18,15 +20,13 @@ def available(nodes: int, reasons: Counter[str]) -> str:
     return f"0/{nodes} nodes are available: {listed}."
 
 
-def message(nodes: int, refusals: Iterable[Refusal]) -> str:
+def message(nodes: int, refusals: Iterable[Refusal], preemption: str = "") -> str:
+    """`preemption` says why sending pods away does not help; empty while some are being sent away."""
     if not nodes:
         return NO_NODES
-    reasons: Counter[str] = Counter()
-    preemption: Counter[str] = Counter()
-    for refused in refusals:
-        reasons.update(refused.reasons)
-        preemption[NOT_HELPFUL if refused.fixed else NO_VICTIMS] += 1
-    return f"{available(nodes, reasons)} no new claims to deallocate, preemption: {available(nodes, preemption)}"
+    reasons = Counter(reason for refused in refusals for reason in refused.reasons)
+    tried = f" no new claims to deallocate, preemption: {preemption}" if preemption else ""
+    return available(nodes, reasons) + tried
 
 
 def missing_claim(nodes: int, name: str) -> str:

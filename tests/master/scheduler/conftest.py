@@ -52,3 +52,9 @@ class Scene:
 @pytest.fixture
 def scene() -> Scene:
     return Scene()
+
+
+@pytest.fixture(scope="session")
+def new_scene() -> type[Scene]:
+    """For properties, which need a scene for each example."""
+    return Scene

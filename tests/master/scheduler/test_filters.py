@@ -2,7 +2,7 @@
 
 import pytest
 
-from master.scheduler.scheduling import Cure, Placement, Unschedulable
+from master.scheduler.decisions import Cure, Placement, Unschedulable
 
 NOT_HELPFUL = "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
 NO_VICTIMS = "preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
@@ -77,7 +77,7 @@ REFUSED = [
         "taint",
         {"taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}]},
         {"tolerations": [{"key": "k", "value": "other"}]},
-        "1 node(s) had untolerated taint {k: v}",
+        "1 node(s) had untolerated taint(s)",
         NOT_HELPFUL,
     ),
     ("cordoned", {"unschedulable": True}, {}, "1 node(s) were unschedulable", NOT_HELPFUL),
@@ -124,7 +124,7 @@ def test_reasons_are_counted_over_nodes(scene):
     scene.node("b", cpu="1")
     scene.node("c", taints=[{"key": "k", "effect": "NoSchedule"}])
     assert scene.decide({"cpu": "2"}).message.startswith(
-        "0/3 nodes are available: 1 node(s) had untolerated taint {k: }, 2 Insufficient cpu. "
+        "0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 Insufficient cpu. "
     )
 
 

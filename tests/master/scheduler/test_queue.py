@@ -2,8 +2,8 @@
 
 import pytest
 
+from master.scheduler.decisions import Cure
 from master.scheduler.queue import PATIENCE, Queue
-from master.scheduler.scheduling import Cure
 
 
 class Clock:

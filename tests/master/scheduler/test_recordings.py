@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from master.scheduler.decisions import Unschedulable
 from master.scheduler.pods import read_pod
-from master.scheduler.scheduling import Unschedulable
 
 RECORDING = Path(__file__).parents[2] / "facts" / "pods.jsonl"
 PODS = [row for row in map(json.loads, RECORDING.read_text().splitlines()) if "stream" in row]

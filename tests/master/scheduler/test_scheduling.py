@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from master.scheduler.cluster import Cluster
+from master.scheduler.decisions import Placement
 from master.scheduler.filters import refusal
 from master.scheduler.nodes import Load, read_load, read_node
 from master.scheduler.pods import read_pod
-from master.scheduler.scheduling import Placement, Scheduler, schedule
+from master.scheduler.scheduling import Scheduler, schedule
 from master.scheduler.scores import score
 
 

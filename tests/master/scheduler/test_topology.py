@@ -2,7 +2,7 @@
 
 import pytest
 
-from master.scheduler.scheduling import Placement
+from master.scheduler.decisions import Placement
 
 
 def term(key: str = "kubernetes.io/hostname", **labels: str) -> dict:
