@@ -69,6 +69,11 @@ class Custom(Protocol):
         ...
 
     @property
+    def siblings(self) -> Sequence[Kind]:
+        """All versions that are served, this one among them."""
+        ...
+
+    @property
     def is_stored(self) -> bool:
         """Whether objects are stored in this version."""
         ...

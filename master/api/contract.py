@@ -92,6 +92,25 @@ class Attributes:
     options: Object = field(default_factory=dict)
     warn: Callable[[str], None] = lambda _message: None
     annotate: Callable[[str, str], None] = note
+    body: Kind | None = None
+    """The kind of `object` where it is another than that of the resource."""
+
+    requested: Kind | None = None
+    """The kind as it was asked for, where the object is shown in another version of it."""
+
+    @property
+    def shown(self) -> Kind:
+        """What `object` and `old` are."""
+        return self.body or self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A subresource that shows its object as another kind: Scale.  `put` writes a part into the whole it was taken of."""
+
+    kind: Kind
+    of: Callable[[Object], Object]
+    put: Callable[[Object, Object], Object]
 
 
 class Reader(Protocol):

@@ -18,6 +18,7 @@ from kube.errors import ApiError, bad_request, not_found
 from kube.upgrades import Ends
 from master.api.calls import Call
 from master.api.forwarding import Connect, Onward, forward
+from master.api.passing import admit_connection
 from master.api.reaching import AGENT_PORT, CONNECT_SECONDS, NODE, POD, Address, Reach, agent_address, unavailable
 from master.api.verbs import Rooms, Verb
 
@@ -50,7 +51,8 @@ class Proxies:
         found = {"nodes": self.node, "pods": self.pod, "services": self.service}
         return {("", plural, "proxy"): verb for plural, verb in found.items()}
 
-    async def node(self, _rooms: Rooms, call: Call) -> web.StreamResponse:
+    async def node(self, rooms: Rooms, call: Call) -> web.StreamResponse:
+        await admit_connection(rooms, call)
         asked = parse_name(call.info.name, "node")
         node = self.reach.reader.get(NODE, "", asked.name)
         if node is None:
@@ -64,7 +66,8 @@ class Proxies:
 
         return await _pass_on(call, connect, f"{host}:{port}")
 
-    async def pod(self, _rooms: Rooms, call: Call) -> web.StreamResponse:
+    async def pod(self, rooms: Rooms, call: Call) -> web.StreamResponse:
+        await admit_connection(rooms, call)
         asked = parse_name(call.info.name, "pod")
         pod = self.reach.reader.get(POD, call.namespace, asked.name)
         if pod is None:
@@ -74,7 +77,8 @@ class Proxies:
         port = _number(asked.port) if asked.port else next(iter(declared), HTTPS_PORT if secure else HTTP_PORT)
         return await self._on(call, self.reach.pod(call.namespace, asked.name, port), secure)
 
-    async def service(self, _rooms: Rooms, call: Call) -> web.StreamResponse:
+    async def service(self, rooms: Rooms, call: Call) -> web.StreamResponse:
+        await admit_connection(rooms, call)
         asked = parse_name(call.info.name, "service")
         address = self.reach.service(call.namespace, asked.name, asked.port)
         return await self._on(call, address, asked.scheme == "https")

@@ -23,7 +23,7 @@ from master.api import metadata, strategies
 from master.api.admission.plugin import Plugin
 from master.api.cache import Cache
 from master.api.collections import Collection
-from master.api.contract import Admission, Attributes, Object
+from master.api.contract import Admission, Attributes, Object, Part
 from master.api.customs.converting import Converting
 from master.api.defaults import apply_defaults
 from master.api.entries import Entry, attributes_of
@@ -116,9 +116,16 @@ class Registry:
     # Updating
 
     async def update(
-        self, kind: Kind, namespace: str, name: str, change: Change, writing: Writing = OWN_WRITE, subresource: str = ""
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        change: Change,
+        writing: Writing = OWN_WRITE,
+        subresource: str = "",
+        part: Part | None = None,
     ) -> tuple[Entry, bool]:
-        """The entry after `change`, and whether the object was created by it."""
+        """The entry after `change`, and whether the object was created by it.  Admission is shown `part` of it."""
         for _ in range(ATTEMPTS):
             entry = await self.find(kind, namespace, name)
             if entry is None:
@@ -127,7 +134,7 @@ class Registry:
             old, new = present.decode(), change(present.decode())
             metadata.place(kind, new, namespace, name)
             _check_version(kind, entry, new)
-            await self._prepare_update(kind, namespace, new, old, writing, subresource)
+            await self._prepare_update(kind, namespace, new, old, writing, subresource, part)
             stored = await self._replace(kind, namespace, entry, new, writing.dry_run)
             if stored is not None:
                 return stored, False
@@ -145,7 +152,14 @@ class Registry:
         return await self.create(kind, namespace, obj, writing)
 
     async def _prepare_update(
-        self, kind: Kind, namespace: str, new: Object, old: Object, writing: Writing, subresource: str
+        self,
+        kind: Kind,
+        namespace: str,
+        new: Object,
+        old: Object,
+        writing: Writing,
+        subresource: str,
+        part: Part | None,
     ) -> None:
         metadata.carry_over(kind, new, old)
         if subresource != "status":
@@ -153,7 +167,11 @@ class Registry:
         if not writing.applying:
             track_update(kind, old, new, writing.manager, subresource, times.now())
         attributes = self._attributes("UPDATE", kind, subresource, namespace, new, old, writing)
+        if part is not None:
+            attributes.body, attributes.object, attributes.old = part.kind, part.of(new), part.of(old)
         await self._mutate(attributes)
+        if part is not None and attributes.object is not None:
+            part.put(new, attributes.object)
         strategies.prepare_update(kind, new, old, subresource)
         _refuse(kind, old["metadata"]["name"], validate_update(kind, new, old, subresource))
         if not subresource:

@@ -19,6 +19,7 @@ from kube.upgrades import dial
 from master.api.calls import Call
 from master.api.contract import Object, Reader
 from master.api.forwarding import ending_with, hand_over
+from master.api.passing import admit_connection
 from master.api.reaching import NODE, POD, agent_address, refusal, refusal_of
 from master.api.verbs import Rooms, Verb
 
@@ -60,8 +61,9 @@ class Nodes:
                 raise refusal(answer.status, await answer.read())
             return await _stream(call.request, answer)
 
-    async def connect(self, _rooms: Rooms, call: Call) -> web.StreamResponse:
+    async def connect(self, rooms: Rooms, call: Call) -> web.StreamResponse:
         """exec, attach, port-forward."""
+        await admit_connection(rooms, call)
         if "Upgrade" not in call.request.headers:
             raise bad_request("Upgrade request required")
         pod, way = self._pod(call), call.info.subresource

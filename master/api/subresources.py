@@ -6,6 +6,7 @@ write through them may change is their strategy's to say.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -16,10 +17,11 @@ from kube.errors import ApiError, Cause, bad_request, conflict, invalid, not_fou
 from kube.kinds import Kind
 from kube.patches import apply_patch
 from master.api.calls import Call
-from master.api.contract import Object
+from master.api.contract import Object, Part
 from master.api.entries import Entry
 from master.api.media import patch_type
 from master.api.options import Writing, read_deletion
+from master.api.passing import admit_part
 from master.api.routing import NO_QUERY
 from master.api.verbs import Rooms, Verb
 
@@ -66,6 +68,7 @@ async def scale(rooms: Rooms, call: Call) -> web.StreamResponse:
         entry = await rooms.registry.get(call.stored, call.namespace, call.info.name)
         return await _scale_shown(rooms, call, entry)
     writing, body, media = call.writing(), await call.body(), call.content_type
+    part = Part(SCALE, partial(scale_of, call.kind), partial(_scaled, call.kind))
     patching = call.info.verb == "patch"
     if patching:
         media = patch_type(media)
@@ -81,7 +84,7 @@ async def scale(rooms: Rooms, call: Call) -> web.StreamResponse:
             wanted, _ = decode(body, media or "application/json", SCALE, writing.field_validation)
         return _scaled(call.kind, old, wanted)
 
-    entry, _ = await rooms.registry.update(call.stored, call.namespace, call.info.name, change, writing, "scale")
+    entry, _ = await rooms.registry.update(call.stored, call.namespace, call.info.name, change, writing, "scale", part)
     return await _scale_shown(rooms, call, entry)
 
 
@@ -115,6 +118,7 @@ async def bind(rooms: Rooms, call: Call) -> web.StreamResponse:
     writing = call.writing()
     binding = await call.object(BINDING, writing)
     name = call.info.name or (binding.get("metadata") or {}).get("name", "")
+    await admit_part(rooms, call, POD, BINDING, binding, writing)
     target = binding.get("target") or {}
     _check_target(name, target)
     now = times.now()
@@ -162,6 +166,7 @@ async def evict(rooms: Rooms, call: Call) -> web.StreamResponse:
     name = (eviction.get("metadata") or {}).get("name") or call.info.name
     if name != call.info.name:
         raise bad_request(f"name in URL does not match name in Eviction object: {name} {call.info.name}")
+    await admit_part(rooms, call, POD, EVICTION, eviction, writing)
     deletion = read_deletion(NO_QUERY, eviction.get("deleteOptions") or {})
     pod = await rooms.registry.get(POD, call.namespace, name)
     await _spend_budget(rooms, pod, deletion.dry_run or writing.dry_run)

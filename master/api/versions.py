@@ -103,6 +103,12 @@ _ROWS: dict[tuple[str, str, str], tuple[tuple[str, str, str], Way, Way]] = {
 }
 
 
+def served_over(stored: Kind) -> list[Kind]:
+    """The other kinds under which objects of a built-in kind are served."""
+    key = (stored.group, stored.version, stored.plural)
+    return [kind for asked, row in _ROWS.items() if row[0] == key and (kind := by_resource(*asked)) is not None]
+
+
 _KNOWN: dict[tuple[str, str, str], Version] = {}
 
 

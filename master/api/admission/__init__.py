@@ -12,7 +12,9 @@ from collections.abc import Iterable
 
 from master.api.admission import policies
 from master.api.admission.certificates import Certificates
+from master.api.admission.completing import Completing
 from master.api.admission.default_tolerations import DefaultTolerations
+from master.api.admission.equivalence import Equivalence
 from master.api.admission.limit_ranger import LimitRanger
 from master.api.admission.mutating_policies import MutatingPolicies
 from master.api.admission.namespace_lifecycle import NamespaceLifecycle
@@ -33,6 +35,7 @@ from master.api.admission.webhooks import MUTATING, VALIDATING, Hooks, MutatingW
 from master.api.allocation import ServiceAllocation
 from master.api.authz import Authorization
 from master.api.contract import Admission
+from master.api.customs.converting import Converting
 from master.api.posting import Poster
 from master.api.reaching import Reach
 from master.api.sources import Fresh
@@ -64,13 +67,17 @@ def chain(
         RbacEscalation(access),
     )
     poster = Poster(reach or Reach(reader, None))
+    same = Equivalence(Converting(poster))
+    completing = (
+        MutatingPolicies(Cases(reader, access, policies.MUTATING, policies.MUTATING_BINDING, same)),
+        MutatingWebhooks(Hooks(reader, MUTATING, poster, access, same)),
+    )
     return (
         *before,
-        MutatingPolicies(Cases(reader, access, policies.MUTATING, policies.MUTATING_BINDING), before),
-        MutatingWebhooks(Hooks(reader, MUTATING, poster, access), before),
+        Completing(completing, before),
         PolicyChecks(),
-        ValidatingPolicies(Cases(reader, access, policies.VALIDATING, policies.VALIDATING_BINDING)),
-        ValidatingWebhooks(Hooks(reader, VALIDATING, poster, access)),
+        ValidatingPolicies(Cases(reader, access, policies.VALIDATING, policies.VALIDATING_BINDING, same)),
+        ValidatingWebhooks(Hooks(reader, VALIDATING, poster, access, same)),
         allocation,
         ResourceQuotas(reader),
     )

@@ -1,56 +1,63 @@
 """MutatingAdmissionPolicy: expressions that complete what is written, by a JSON patch or by what an apply would set.
 
-Policies run by the names of their bindings, each over what those before it have made; the built-in plugins then see the result.
+Policies run by the names of their bindings, each over what those before it have made.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 
 from kube import times
 from kube.apply import server_side_apply
 from kube.decoding import recode
 from kube.errors import ApiError
 from kube.patches import json_patch
+from master.api.admission.completing import Seen
 from master.api.admission.expressions import ExpressionError
-from master.api.admission.plugin import Plugin, refusal
+from master.api.admission.plugin import refusal
 from master.api.admission.policies import Case, Cases
-from master.api.contract import Admission, Attributes, Object
+from master.api.contract import Attributes, Object
 from master.api.defaults import apply_defaults
 
 
-class MutatingPolicies(Plugin):
-    """`before` are the plugins that see again what a policy has changed."""
+class MutatingPolicies:
+    """A stage of `completing`."""
 
-    name = "MutatingAdmissionPolicy"
+    def __init__(self, cases: Cases) -> None:
+        self._cases = cases
 
-    def __init__(self, cases: Cases, before: Sequence[Admission]) -> None:
-        self._cases, self._before = cases, before
+    def is_idle(self) -> bool:
+        return self._cases.is_idle()
 
-    async def mutate(self, attributes: Attributes) -> None:
-        obj = attributes.object
-        if obj is None:
+    async def run(self, attributes: Attributes, seen: Seen) -> None:
+        if attributes.object is None:
             return
-        changed = False
-        for case in self._cases.wanted(attributes):
-            try:
-                new = mutated(case, attributes, obj)
-            except (ExpressionError, ApiError, ValueError, TypeError, KeyError) as error:
-                if case.fails:
-                    raise refusal(attributes, f"{case.called} denied request: {error}") from error
-                continue
-            changed = changed or new != obj
-            obj.clear()
-            obj.update(new)
-        if changed:
-            for plugin in self._before:
-                await plugin.mutate(attributes)
+        async for case in self._cases.wanted(attributes):
+            policy = case.policy["spec"].get("reinvocationPolicy")
+            if seen.wants(case.key, policy, attributes.object):
+                complete(case)
+                await self._cases.equivalence.write_back(case.view, attributes)
+                seen.note(case.key, attributes.object)
+
+
+def complete(case: Case) -> None:
+    """Changes the object as the policy says."""
+    obj = case.view.object
+    if obj is None:
+        return
+    try:
+        new = mutated(case, case.view, obj)
+    except (ExpressionError, ApiError, ValueError, TypeError, KeyError) as error:
+        if case.fails:
+            raise refusal(case.view, f"{case.called} denied request: {error}") from error
+        return
+    obj.clear()
+    obj.update(new)
 
 
 def mutated(case: Case, attributes: Attributes, obj: Object) -> Object:
     """The object after all mutations of the policy, complete with defaults."""
-    kind = attributes.kind
+    kind = attributes.shown
     new = copy.deepcopy(obj)
     for mutation in case.policy["spec"].get("mutations") or ():
         case.scene.values["object"] = {"apiVersion": kind.api_version, "kind": kind.kind} | new
@@ -66,7 +73,7 @@ def mutated(case: Case, attributes: Attributes, obj: Object) -> Object:
 
 def merged(attributes: Attributes, obj: Object, wanted: Object) -> Object:
     """As an apply that nobody owns afterwards."""
-    kind, meta = attributes.kind, obj["metadata"]
+    kind, meta = attributes.shown, obj["metadata"]
     named = {key: meta[key] for key in ("name", "namespace") if key in meta}
     applied: Object = {"apiVersion": kind.api_version, "kind": kind.kind} | wanted
     applied["metadata"] = named | (wanted.get("metadata") or {})

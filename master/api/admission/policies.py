@@ -6,12 +6,13 @@ parameters mean that the policy is asked once for each.  Without bindings a writ
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 from kube import kinds, selectors
 from kube.errors import Cause, invalid
 from kube.kinds import Kind, known
+from master.api.admission.equivalence import Equivalence
 from master.api.admission.expressions import ExpressionError, Scene, compiled, hold
 from master.api.admission.matching import EXEMPT, matches
 from master.api.admission.plugin import Plugin, refusal
@@ -25,15 +26,22 @@ MUTATING, MUTATING_BINDING = (known(VERSION, f"MutatingAdmissionPolicy{each}") f
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One policy to be held against one write: `scene` is what its expressions see."""
+    """One policy to be held against one write: `view` is the write in the policy's version, `scene` what expressions see."""
 
     policy: Object
     binding: Object
     scene: Scene
+    view: Attributes
 
     @property
     def name(self) -> str:
         return str(self.policy["metadata"]["name"])
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Tells the case from others over the same write."""
+        params = (self.scene.values["params"] or {}).get("metadata") or {}
+        return (self.name, self.binding["metadata"]["name"], params.get("namespace", ""), params.get("name", ""))
 
     @property
     def called(self) -> str:
@@ -48,22 +56,32 @@ class Case:
 class Cases:
     """The policies of one kind."""
 
-    def __init__(self, reader: Fresh, authorizer: Authorizer, policy: Kind, binding: Kind) -> None:
+    def __init__(
+        self, reader: Fresh, authorizer: Authorizer, policy: Kind, binding: Kind, equivalence: Equivalence
+    ) -> None:
         self._reader, self._authorizer, self._policy, self._binding = reader, authorizer, policy, binding
+        self.equivalence = equivalence
 
-    def wanted(self, attributes: Attributes) -> Iterator[Case]:
+    def is_idle(self) -> bool:
+        return not self._reader.list(self._binding)
+
+    async def wanted(self, attributes: Attributes) -> AsyncIterator[Case]:
         """ApiError 403 where it cannot be told whether a policy that must not fail applies."""
         bindings = self._reader.list(self._binding)
         if not bindings or attributes.kind.group == EXEMPT:
             return
         for binding in sorted(bindings, key=lambda one: str(one["metadata"]["name"])):
             policy = self._reader.get(self._policy, "", binding["spec"]["policyName"])
-            if policy is None or not self._falls_under(policy, binding, attributes):
-                continue
-            yield from self._cases({"kind": self._policy.kind, **policy}, binding, attributes)
+            view = await self._seen(policy, binding, attributes) if policy is not None else None
+            if policy is not None and view is not None:
+                for case in self._cases({"kind": self._policy.kind, **policy}, binding, view):
+                    yield case
 
-    def _falls_under(self, policy: Object, binding: Object, attributes: Attributes) -> bool:
+    async def _seen(self, policy: Object, binding: Object, attributes: Attributes) -> Attributes | None:
         here = policy["spec"].get("matchConstraints") or {}
+        return await self.equivalence.seen(here, attributes, lambda view: self._falls_under(here, binding, view))
+
+    def _falls_under(self, here: Object, binding: Object, attributes: Attributes) -> bool:
         if not matches(here, "resourceRules", attributes, self._reader, "excludeResourceRules"):
             return False
         narrowed = binding["spec"].get("matchResources")
@@ -74,7 +92,7 @@ class Cases:
         return matches(narrowed, "resourceRules", attributes, self._reader, "excludeResourceRules")
 
     def _cases(self, policy: Object, binding: Object, attributes: Attributes) -> Iterator[Case]:
-        bare = Case(policy, binding, Scene(attributes, self._authorizer, self._reader))
+        bare = Case(policy, binding, Scene(attributes, self._authorizer, self._reader), attributes)
         conditions = policy["spec"].get("matchConditions") or []
         try:
             parameters = self._parameters(policy["spec"], binding["spec"], attributes)
@@ -82,7 +100,7 @@ class Cases:
                 scene = Scene(attributes, self._authorizer, self._reader, each)
                 if not conditions or hold(conditions, scene):
                     declare(policy["spec"], scene)
-                    yield Case(policy, binding, scene)
+                    yield Case(policy, binding, scene, attributes)
         except ExpressionError as error:
             if bare.fails:
                 raise refusal(attributes, f"{bare.called} denied request: {error}") from error

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from kube.errors import ApiError
+from kube.kinds import Kind
 from master.api.contract import Attributes, Object, UserInfo
 
 API_VERSION = "admission.k8s.io/v1"
@@ -36,11 +37,14 @@ class Answer:
 
 def request_of(attributes: Attributes, identity: Callable[[], str] = lambda: str(uuid.uuid4())) -> Object:
     """The `request` of a review, which expressions see as `request` too."""
-    kind = attributes.kind
-    shown = {"group": kind.group, "version": kind.version, "kind": kind.kind}
-    resource = {"group": kind.group, "version": kind.version, "resource": kind.plural}
-    found: Object = {"uid": identity(), "kind": shown, "resource": resource, "requestKind": shown}
-    found["requestResource"] = resource
+    kind, asked = attributes.kind, attributes.requested or attributes.kind
+    found: Object = {
+        "uid": identity(),
+        "kind": _kind(attributes.shown),
+        "resource": _resource(kind),
+        "requestKind": _kind(attributes.body or asked),
+        "requestResource": _resource(asked),
+    }
     if attributes.subresource:
         found |= {"subResource": attributes.subresource, "requestSubResource": attributes.subresource}
     if attributes.name:
@@ -59,6 +63,14 @@ def request_of(attributes: Attributes, identity: Callable[[], str] = lambda: str
     }
 
 
+def _kind(kind: Kind) -> Object:
+    return {"group": kind.group, "version": kind.version, "kind": kind.kind}
+
+
+def _resource(kind: Kind) -> Object:
+    return {"group": kind.group, "version": kind.version, "resource": kind.plural}
+
+
 def user_info(user: UserInfo) -> Object:
     found: Object = {"username": user.name, "groups": list(user.groups)}
     if user.uid:
@@ -72,7 +84,7 @@ def versioned(attributes: Attributes, obj: Object | None) -> Object | None:
     """The object with its apiVersion and kind, as they stand before anything else."""
     if obj is None:
         return None
-    return {"kind": attributes.kind.kind, "apiVersion": attributes.kind.api_version} | obj
+    return {"kind": attributes.shown.kind, "apiVersion": attributes.shown.api_version} | obj
 
 
 def options_of(attributes: Attributes) -> Object | None:

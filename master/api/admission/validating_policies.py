@@ -25,7 +25,7 @@ class ValidatingPolicies(Plugin):
     async def validate(self, attributes: Attributes) -> None:
         denied: ApiError | None = None
         noted: list[Object] = []
-        for case in self._cases.wanted(attributes):
+        async for case in self._cases.wanted(attributes):
             actions = case.binding["spec"].get("validationActions") or []
             for number, said, reason in breaches(case):
                 if "Warn" in actions:

@@ -1,8 +1,7 @@
 """Admission webhooks: others' servers that complete or refuse what is written.
 
-How it works: each configuration is compiled once a version.  Mutating hooks are asked one after the other, by the names of their
-configurations; what one of them changes goes through the built-in plugins again, and hooks that ask for it (IfNeeded) see once
-what came after them.  Validating hooks are asked all together.  Without configurations a write looks at one empty list.
+How it works: mutating hooks are asked one after the other, by the names of their configurations; validating hooks are asked
+all together.  A hook sees a write in the version it asks for.  Without configurations a write looks at one empty list.
 """
 
 from __future__ import annotations
@@ -10,19 +9,19 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from kube.decoding import recode
 from kube.errors import ApiError, Cause
 from kube.kinds import Kind, known
 from kube.patches import json_patch
+from master.api.admission.completing import Seen
+from master.api.admission.equivalence import Equivalence
 from master.api.admission.expressions import ExpressionError, Scene, hold
 from master.api.admission.matching import matches
 from master.api.admission.plugin import Plugin
 from master.api.admission.reviews import Answer, AnswerError, denial, read_answer, request_of, review_of
-from master.api.contract import Admission, Attributes, Authorizer, Object, Reader
+from master.api.contract import Attributes, Authorizer, Object, Reader
 from master.api.defaults import apply_defaults
 from master.api.posting import CallError, Poster
 
@@ -52,25 +51,32 @@ class Hook:
 class Hooks:
     """The hooks of one kind of configuration, and how they are asked."""
 
-    def __init__(self, reader: Reader, kind: Kind, poster: Poster, authorizer: Authorizer) -> None:
+    def __init__(
+        self, reader: Reader, kind: Kind, poster: Poster, authorizer: Authorizer, equivalence: Equivalence
+    ) -> None:
         self._reader, self._kind, self._poster = reader, kind, poster
         self._authorizer = authorizer
+        self.equivalence = equivalence
 
-    def wanted(self, attributes: Attributes) -> list[Hook]:
-        """Those that ask for this write, in order."""
+    def all(self) -> list[Hook]:
+        """Every hook, in order."""
         configurations = self._reader.list(self._kind)
         if not configurations:
             return []
-        found = [
+        return [
             Hook((each["metadata"]["name"], spec["name"]), spec)
             for each in sorted(configurations, key=lambda one: str(one["metadata"]["name"]))
             for spec in each.get("webhooks") or ()
         ]
-        return [hook for hook in found if self.matches(hook, attributes)]
 
-    def matches(self, hook: Hook, attributes: Attributes) -> bool:
-        if not matches(hook.spec, "rules", attributes, self._reader):
-            return False
+    async def seen(self, hook: Hook, attributes: Attributes) -> Attributes | None:
+        """The write in the version the hook asks for; None where it does not ask for it."""
+        view = await self.equivalence.seen(
+            hook.spec, attributes, lambda other: matches(hook.spec, "rules", other, self._reader)
+        )
+        return view if view is not None and self._holds(hook, view) else None
+
+    def _holds(self, hook: Hook, attributes: Attributes) -> bool:
         conditions = hook.spec.get("matchConditions")
         if not conditions:
             return True
@@ -111,50 +117,40 @@ class Hooks:
         log.warning("webhook ignored %s", said)
 
 
-class MutatingWebhooks(Plugin):
-    """`before` are the plugins that see again what a webhook has changed."""
+class MutatingWebhooks:
+    """A stage of `completing`: hooks one after the other, each over what those before it have made."""
 
-    name = "MutatingAdmissionWebhook"
+    def __init__(self, hooks: Hooks) -> None:
+        self._hooks = hooks
 
-    def __init__(self, hooks: Hooks, before: Sequence[Admission]) -> None:
-        self._hooks, self._before = hooks, before
+    def is_idle(self) -> bool:
+        return not self._hooks.all()
 
-    async def mutate(self, attributes: Attributes) -> None:
-        hooks = self._hooks.wanted(attributes)
-        if not hooks:
-            return
-        seen: dict[tuple[str, str], Any] = {}
-        original = copy.deepcopy(attributes.object)
-        for hook in hooks:
-            await self._ask(hook, attributes, seen)
-        if attributes.object == original:
-            return
-        await self._again(attributes)
-        for hook in self._hooks.wanted(attributes):
-            eager = hook.spec.get("reinvocationPolicy") == "IfNeeded"
-            if eager and hook.key in seen and seen[hook.key] != attributes.object:
-                await self._ask(hook, attributes, seen)
+    async def run(self, attributes: Attributes, seen: Seen) -> None:
+        for hook in self._hooks.all():
+            view = await self._hooks.seen(hook, attributes)
+            if view is not None and seen.wants(hook.key, hook.spec.get("reinvocationPolicy"), attributes.object):
+                await self._ask(hook, view)
+                await self._hooks.equivalence.write_back(view, attributes)
+                seen.note(hook.key, attributes.object)
 
-    async def _ask(self, hook: Hook, attributes: Attributes, seen: dict[tuple[str, str], Any]) -> None:
-        answer = await self._hooks.ask(hook, attributes)
-        if answer is not None and answer.patch and attributes.object is not None:
-            change(hook, attributes, answer)
-        seen[hook.key] = copy.deepcopy(attributes.object)
-
-    async def _again(self, attributes: Attributes) -> None:
-        for plugin in self._before:
-            await plugin.mutate(attributes)
+    async def _ask(self, hook: Hook, view: Attributes) -> None:
+        answer = await self._hooks.ask(hook, view)
+        if answer is not None and answer.patch and view.object is not None:
+            change(hook, view, answer)
 
 
 def change(hook: Hook, attributes: Attributes, answer: Answer) -> None:
     """The object as the webhook patches it, in the place of the one it saw."""
-    obj = attributes.object
+    obj, kind = attributes.object, attributes.shown
     assert obj is not None
     try:
-        patched, _ = recode(json_patch.apply(copy.deepcopy(obj), answer.patch), attributes.kind, "Ignore")
+        patched = json_patch.apply(copy.deepcopy(obj), answer.patch)
+        if attributes.operation != "CONNECT":
+            patched, _ = recode(patched, kind, "Ignore")
     except (ApiError, ValueError, TypeError, KeyError) as error:
         raise internal(f'admission webhook "{hook.name}" sent a patch that does not apply: {error}') from error
-    apply_defaults(attributes.kind, patched)
+    apply_defaults(kind, patched)
     obj.clear()
     obj.update(patched)
 
@@ -166,10 +162,11 @@ class ValidatingWebhooks(Plugin):
         self._hooks = hooks
 
     async def validate(self, attributes: Attributes) -> None:
-        hooks = self._hooks.wanted(attributes)
+        hooks = self._hooks.all()
         if not hooks:
             return
-        asked = (self._hooks.ask(hook, attributes) for hook in hooks)
+        views = [(hook, await self._hooks.seen(hook, attributes)) for hook in hooks]
+        asked = (self._hooks.ask(hook, view) for hook, view in views if view is not None)
         for answer in await asyncio.gather(*asked, return_exceptions=True):
             if isinstance(answer, BaseException):
                 raise answer

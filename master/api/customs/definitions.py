@@ -7,6 +7,7 @@ kinds is the version that is stored.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from kube.kinds import Kind, Subresource, known
@@ -35,12 +36,14 @@ def holds(definition: Object, type: str) -> bool:
 
 def kinds_of(definition: Object) -> list[Kind]:
     """The kinds to serve, the newest version first; none before the definition is established."""
-    return [_kind(definition, version) for version in in_order(definition) if version.get("served")]
+    kinds: list[Kind] = []
+    kinds += [_kind(definition, version, kinds) for version in in_order(definition) if version.get("served")]
+    return kinds
 
 
 def stored_kind(definition: Object) -> Kind:
     """The kind objects are stored as, served or not."""
-    return _kind(definition, next(version for version in definition["spec"]["versions"] if version.get("storage")))
+    return _kind(definition, next(version for version in definition["spec"]["versions"] if version.get("storage")), ())
 
 
 def in_order(definition: Object) -> list[Object]:
@@ -56,7 +59,8 @@ def _rank(name: str) -> tuple[int, int, int, str]:
     return ({None: 0, "beta": 1, "alpha": 2}[stage], -int(major), -int(minor or 0), "")
 
 
-def _kind(definition: Object, version: Object) -> Kind:
+def _kind(definition: Object, version: Object, siblings: Sequence[Kind]) -> Kind:
+    """`siblings` are all versions that are served; it may fill later."""
     spec, names = definition["spec"], accepted_names(definition)
     parts = version.get("subresources") or {}
     ended = holds(definition, TERMINATING)
@@ -73,7 +77,7 @@ def _kind(definition: Object, version: Object) -> Kind:
         subresources=(STATUS,) * ("status" in parts) + (SCALE,) * ("scale" in parts),
         prefix=f"{spec['group']}/{names['plural']}",
         listed_as=names.get("listKind") or "",
-        custom=CustomVersion(definition, version, _indexed(definition), _deprecation(definition, version)),
+        custom=CustomVersion(definition, version, _indexed(definition), _deprecation(definition, version), siblings),
     )
 
 

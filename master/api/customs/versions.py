@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 from kube.apply import custom_type
 from kube.errors import Cause
+from kube.kinds import Kind
 from master.api.customs import scaling
 from master.api.customs.columns import columns
 from master.api.customs.defaulting import completer
@@ -21,7 +23,14 @@ Object = dict[str, Any]
 class CustomVersion:
     """`kube.kinds.Custom` of a version of a definition."""
 
-    def __init__(self, definition: Object, version: Object, indexed: tuple[str, ...], deprecation: str) -> None:
+    def __init__(
+        self,
+        definition: Object,
+        version: Object,
+        indexed: tuple[str, ...],
+        deprecation: str,
+        siblings: Sequence[Kind],
+    ) -> None:
         self.schema: Object = (version.get("schema") or {}).get("openAPIV3Schema") or {}
         self.subresources: Object = version.get("subresources") or {}
         self.version = version
@@ -29,6 +38,7 @@ class CustomVersion:
         self.is_stored = bool(version.get("storage"))
         conversion = definition["spec"].get("conversion") or {}
         self.webhook: Object | None = conversion.get("webhook") if conversion.get("strategy") == "Webhook" else None
+        self.siblings = siblings
         self.indexed = indexed
         self.deprecation = deprecation
 

@@ -24,6 +24,7 @@ from master.api.contract import Decision, UserInfo
 from master.api.posting import Poster
 from master.api.reaching import Reach
 from master.api.server import Listener
+from master.api.streaming import Nodes
 from master.store.contract import DeleteRange, Put, Txn
 from master.store.memory import MemoryStore
 
@@ -120,7 +121,9 @@ def parts(cache, caller, authorizer):
     numbers = allocation.build(cache, "10.96.0.0/16", "30000-32767")
     plugins = admission.chain(cache, authz.build(cache), numbers)
     served = [plugin for plugin in plugins if plugin.name not in UNRECORDED_PLUGINS]
-    return Parts(caller, authorizer or Everything(), served, poster=Poster(Reach(cache, None)))
+    return Parts(
+        caller, authorizer or Everything(), served, ways=Nodes(cache, None).ways(), poster=Poster(Reach(cache, None))
+    )
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ CONFIG_MAPS = "/api/v1/namespaces/w/configmaps"
 GROUP = "/apis/admissionregistration.k8s.io/v1"
 RULES = [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["configmaps"]}]
 JSON_PATCH = "JSONPatch"
+MERGE = "application/merge-patch+json"
 NOW = datetime.now(UTC)
 GONE = 9  # nobody listens on the discard port
 
@@ -211,3 +212,99 @@ async def test_built_in_plugins_see_what_a_webhook_has_changed(api, webhook):
     status, answer, _ = await api.ask("POST", "/api/v1/namespaces/w/pods", pod, "application/json")
     assert status == 403, answer
     assert "no PriorityClass with name system-node-critical" in answer["message"]
+
+
+PARTS = {
+    "exec": ("pods/p/exec?command=ls&command=-l&container=c&stdout=true", "CONNECT", "PodExecOptions"),
+    "attach": ("pods/p/attach?stdin=true", "CONNECT", "PodAttachOptions"),
+    "port-forward": ("pods/p/portforward?ports=80,81", "CONNECT", "PodPortForwardOptions"),
+    "binding": ("pods/p/binding", "CREATE", "Binding"),
+    "eviction": ("pods/p/eviction", "CREATE", "Eviction"),
+}
+OPTIONS = {
+    "exec": {"stdout": True, "container": "c", "command": ["ls", "-l"]},
+    "attach": {"stdin": True},
+    "port-forward": {"ports": [80, 81]},
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+async def test_parts_of_pods_can_be_denied(api, webhook, name):
+    path, operation, kind = PARTS[name]
+    webhook.answers["/no"] = lambda _: {"allowed": False, "status": {"message": "not here"}}
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": [operation], "resources": ["pods/*"]}
+    await validating(api, webhook.spec("/no", rules=[rule]))
+    body = {"kind": kind, "metadata": {"name": "p"}, "target": {"kind": "Node", "name": "n"}}
+    body["apiVersion"] = "policy/v1" if kind == "Eviction" else "v1"
+    if kind == "Eviction":
+        del body["target"]
+    status, answer, _ = await api.ask("POST", f"/api/v1/namespaces/w/{path}", body, "application/json")
+    assert (status, answer["message"].endswith("not here")) == (400, True), answer
+    ((_, asked),) = webhook.asked
+    assert (asked["kind"]["kind"], asked["resource"]["resource"]) == (kind, "pods")
+    assert asked["subResource"] == path.partition("?")[0].rpartition("/")[2]
+    assert asked["object"].items() >= ({"kind": kind} | OPTIONS.get(name, {})).items()
+
+
+async def test_a_scale_is_shown_as_one(api, webhook):
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    spec = {"replicas": 1, "selector": {"matchLabels": {"a": "b"}}, "template": template}
+    deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": spec}
+    await api.create("/apis/apps/v1/namespaces/w/deployments", deployment)
+    webhook.answers["/more"] = lambda _: patched({"op": "replace", "path": "/spec/replicas", "value": 5})
+    rule = {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["deployments/scale"]}
+    await mutating(api, webhook.spec("/more", rules=[rule]))
+    status, answer, _ = await api.ask(
+        "PATCH", "/apis/apps/v1/namespaces/w/deployments/d/scale", {"spec": {"replicas": 2}}, MERGE
+    )
+    assert (status, answer["kind"], answer["spec"]["replicas"]) == (200, "Scale", 5)
+    ((_, asked),) = webhook.asked
+    assert asked["kind"] == {"group": "autoscaling", "version": "v1", "kind": "Scale"}
+    assert (asked["object"]["spec"], asked["oldObject"]["spec"]) == ({"replicas": 2}, {"replicas": 1})
+
+
+@pytest.mark.parametrize(("policy", "asked"), [("Equivalent", 1), ("Exact", 0)])
+async def test_another_version_of_the_resource(api, webhook, policy, asked):
+    def target(request):
+        wanted = request["object"]["spec"]["targetCPUUtilizationPercentage"]
+        return patched({"op": "replace", "path": "/spec/targetCPUUtilizationPercentage", "value": wanted + 1})
+
+    webhook.answers["/v1"] = target
+    rule = {"apiGroups": ["autoscaling"], "apiVersions": ["v1"], "operations": ["CREATE"]}
+    rule["resources"] = ["horizontalpodautoscalers"]
+    await mutating(api, webhook.spec("/v1", rules=[rule], matchPolicy=policy))
+    metric = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization"}}}
+    metric["resource"]["target"]["averageUtilization"] = 50
+    spec = {"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}, "metrics": [metric]}
+    scaler = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "h"}}
+    made = await api.create("/apis/autoscaling/v2/namespaces/w/horizontalpodautoscalers", scaler | {"spec": spec})
+    assert made["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"] == 50 + asked
+    assert [(one["kind"]["version"], one["requestKind"]["version"]) for _, one in webhook.asked] == [
+        ("v1", "v2")
+    ] * asked
+
+
+async def test_custom_resources_in_the_version_of_the_webhook(api, webhook):
+    schema = {"openAPIV3Schema": {"type": "object", "properties": {"size": {"type": "integer"}}}}
+    versions = [{"name": name, "served": True, "storage": name == "v1", "schema": schema} for name in ("v1", "v2")]
+    names = {"plural": "ships", "kind": "Ship"}
+    definition = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}
+    definition |= {"metadata": {"name": "ships.sea.example.com"}}
+    definition["spec"] = {"group": "sea.example.com", "scope": "Cluster", "names": names, "versions": versions}
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    async with asyncio.timeout(10), api.watch(path) as stream:
+        await api.create(path, definition)
+        conditions = []
+        while ("Established", "True") not in [(one["type"], one["status"]) for one in conditions]:
+            conditions = ((await stream.next())["object"].get("status") or {}).get("conditions") or []
+    webhook.answers["/more"] = lambda _: patched(
+        {"op": "add", "path": "/size", "value": 3}, {"op": "add", "path": "/unknown", "value": 3}
+    )
+    rule = {"apiGroups": ["sea.example.com"], "apiVersions": ["v2"], "operations": ["*"], "resources": ["ships"]}
+    await mutating(api, webhook.spec("/more", rules=[rule]))
+    ship = {"apiVersion": "sea.example.com/v1", "kind": "Ship", "metadata": {"name": "s"}}
+    made = await api.create("/apis/sea.example.com/v1/ships", ship)
+    assert (made["apiVersion"], made["size"], "unknown" in made) == ("sea.example.com/v1", 3, False)
+    ((_, asked),) = webhook.asked
+    assert asked["object"]["apiVersion"] == "sea.example.com/v2"
+    assert asked["requestKind"] == {"group": "sea.example.com", "version": "v1", "kind": "Ship"}
