@@ -8,7 +8,7 @@ A pod counts on its node from the moment it is assumed there; what the API says 
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,14 +18,14 @@ from master.scheduler.nodes import NO_LOAD, Load, Node, NodeInfo
 from master.scheduler.nominations import Nominations
 from master.scheduler.pods import Key, Pod, Shape
 from master.scheduler.topology import NO_LABELS, Labels, PodTerm, Spread, Tally
+from master.scheduler.volumes import Storage
 
 
 class Cluster:
     def __init__(self) -> None:
         self.nodes: dict[str, NodeInfo] = {}
         self.pods: dict[str, dict[Key, Pod]] = {}
-        self.claims: dict[Key, str] = {}
-        """Phase of each PersistentVolumeClaim."""
+        self.storage = Storage()
         self.namespaces: dict[str, dict[str, str]] = {}
         """Labels of each Namespace."""
         self.budgets: dict[Key, Budget] = {}
@@ -37,6 +37,7 @@ class Cluster:
         self._domains: dict[tuple[Shape, Spread], frozenset[str]] = {}
         self._changes: OrderedDict[str, int] = OrderedDict()
         self._placed: dict[Key, Pod] = {}
+        self._users: Counter[Key] = Counter()
         self._tallies: dict[PodTerm, Tally] = {}
         self._repelling: dict[PodTerm, Tally] = {}
 
@@ -85,6 +86,7 @@ class Cluster:
         if pod.ended or not pod.node:
             return
         self._placed[pod.key] = pod
+        self._use(pod, 1)
         self.pods.setdefault(pod.node, {})[pod.key] = pod
         info = self.nodes.get(pod.node)
         if info is not None:
@@ -95,6 +97,7 @@ class Cluster:
         pod = self._placed.pop(key, None)
         if pod is None:
             return None
+        self._use(pod, -1)
         there = self.pods[pod.node]
         del there[key]
         if not there:
@@ -107,6 +110,10 @@ class Cluster:
 
     def placed(self, key: Key) -> Pod | None:
         return self._placed.get(key)
+
+    def users(self, claim: Key) -> int:
+        """How many placed pods use the claim."""
+        return self._users[claim]
 
     @contextmanager
     def trial(self, name: str) -> Iterator[None]:
@@ -169,6 +176,13 @@ class Cluster:
         if len(self._tallies) > keep:
             self._tallies.clear()
             self._domains.clear()
+
+    def _use(self, pod: Pod, change: int) -> None:
+        for name in pod.shape.claims:
+            claim = (pod.key[0], name)
+            self._users[claim] += change
+            if not self._users[claim]:
+                del self._users[claim]
 
     def _matches(self, term: PodTerm, pod: Pod) -> bool:
         namespace = pod.key[0]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from master.scheduler.pods import Pod
+from master.scheduler.volumes import NO_PLAN, Plan
 
 
 class Cure(Enum):
@@ -21,6 +22,8 @@ class Cure(Enum):
 class Placement:
     node: str
     score: float
+    plan: Plan = NO_PLAN
+    """Claims to be bound before the pod is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,8 @@ class Shape:
     liked: tuple[PodTerm, ...]
     spreads: tuple[Spread, ...]
     claims: tuple[str, ...]
+    generated: frozenset[str]
+    """Those of the claims that are made for the pod's generic ephemeral volumes."""
     labels: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -120,6 +122,7 @@ def _shape(meta: Mapping[str, Any], spec: Mapping[str, Any]) -> Shape:
         [_asking(container) for container in spec.get("initContainers") or ()],
         *[spec.get(name) for name in SHAPING],
         _claims(spec),
+        _generated(meta["name"], spec),
     ]
     key = orjson.dumps(wanted, option=orjson.OPT_SORT_KEYS)
     shape = _shapes.get(key)
@@ -164,7 +167,8 @@ def _compile(meta: Mapping[str, Any], spec: Mapping[str, Any]) -> Shape:
             *pod_terms(spec, "podAntiAffinity", namespace, labels, required=False),
         ),
         spreads=spreads(spec, labels),
-        claims=_claims(spec),
+        claims=(*_claims(spec), *_generated(meta["name"], spec)),
+        generated=frozenset(_generated(meta["name"], spec)),
         labels=labels,
     )
 
@@ -191,3 +195,8 @@ def _claims(spec: Mapping[str, Any]) -> tuple[str, ...]:
         for volume in spec.get("volumes") or ()
         if volume.get("persistentVolumeClaim")
     )
+
+
+def _generated(pod: str, spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the claims of generic ephemeral volumes."""
+    return tuple(f"{pod}-{volume['name']}" for volume in spec.get("volumes") or () if volume.get("ephemeral"))

@@ -1,4 +1,4 @@
-"""What decides about a pod beyond its shape and the one node: other pods, promised rooms; asked node by node.
+"""What decides about a pod beyond its shape and the one node: volumes, other pods, promised rooms; asked node by node.
 
 Each check refuses a node, or adds to its score.  `rules` gives None where nothing matters but shape and node, which is
 the common case and the fast one.
@@ -11,6 +11,7 @@ from typing import Protocol
 from master.scheduler.cluster import Cluster
 from master.scheduler.coupling import coupling
 from master.scheduler.filters import Refusal, refusal
+from master.scheduler.mounts import mounts
 from master.scheduler.nodes import NodeInfo
 from master.scheduler.pods import Pod
 
@@ -33,7 +34,11 @@ class Rules:
 
 
 def rules(pod: Pod, cluster: Cluster) -> Rules | None:
-    found: tuple[Check | None, ...] = (coupling(pod, cluster), cluster.nominations.guests(pod))
+    found: tuple[Check | None, ...] = (
+        mounts(pod, cluster),
+        coupling(pod, cluster),
+        cluster.nominations.guests(pod),
+    )
     checks = tuple(check for check in found if check is not None)
     return Rules(checks) if checks else None
 

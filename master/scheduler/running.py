@@ -23,13 +23,15 @@ from kube.informers import LINK_FAILURES, Informer
 from kube.kinds import Kind
 from kube.layout import Layout
 from master.scheduler.budgets import Budget, read_budget
+from master.scheduler.claiming import Claiming, UnservedError
 from master.scheduler.cluster import Cluster
 from master.scheduler.decisions import Cure, Placement, Preemption, Unschedulable, Waiting
 from master.scheduler.nodes import NO_LOAD, Load, Node, read_heartbeat, read_node
 from master.scheduler.outcomes import Outcomes
-from master.scheduler.pods import Key, Pod, read_pod
+from master.scheduler.pods import Pod, read_pod
 from master.scheduler.queue import Queue
 from master.scheduler.scheduling import Scheduler
+from master.scheduler.volumes import Claim, StorageClass, Volume, read_claim, read_class, read_volume
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ def _kind(name: str) -> Kind:
 
 
 POD, NODE, NAMESPACE, CLAIM = _kind("Pod"), _kind("Node"), _kind("Namespace"), _kind("PersistentVolumeClaim")
+VOLUME, STORAGE_CLASS = _kind("PersistentVolume"), kinds.known("storage.k8s.io/v1", "StorageClass")
 LEASE = kinds.known("coordination.k8s.io/v1", "Lease")
 BUDGET = kinds.known("policy/v1", "PodDisruptionBudget")
 
@@ -70,12 +73,15 @@ class Loop:
         self._slots = asyncio.Semaphore(BINDINGS)
         self._events = Recorder(client, NAME)
         self._outcomes = Outcomes(client, self._events)
+        self._claiming = Claiming(client, self._cluster.storage.claims)
         self._pods = _following(client, POD, read_pod, self._pod_changed)
         self._informers = [
             self._pods,
             _following(client, NODE, read_node, self._node_changed),
             _following(client, NAMESPACE, _labels, self._namespace_changed),
-            _following(client, CLAIM, _claim, self._claim_changed),
+            _following(client, CLAIM, read_claim, self._claim_changed),
+            _following(client, VOLUME, read_volume, self._volume_changed),
+            _following(client, STORAGE_CLASS, read_class, self._class_changed),
             _following(client, BUDGET, read_budget, self._budget_changed),
             _following(client, LEASE, read_heartbeat, self._heartbeat, "kube-node-lease"),
         ]
@@ -111,8 +117,9 @@ class Loop:
             await self._slots.acquire()
             if isinstance(decision, Placement):
                 self._cluster.place(replace(pod, node=decision.node))
+                self._cluster.storage.take(decision.plan)
                 self._queue.heal(Cure.CAME)
-                group.create_task(self._bind(pod, decision.node))
+                group.create_task(self._bind(pod, decision))
             else:
                 self._queue.wait(pod.key, decision.cures)
                 group.create_task(self._wait_for(pod, decision, self._promised(pod, decision)))
@@ -136,13 +143,26 @@ class Loop:
             self._cluster.place(replace(victim, deleting=True))
         return broken
 
-    async def _bind(self, pod: Pod, node: str) -> None:
+    async def _bind(self, pod: Pod, placement: Placement) -> None:
         try:
-            await self._outcomes.bind(pod, node)
-        except (ApiError, *LINK_FAILURES) as error:
-            self._unassume(pod, node, error)
+            if placement.plan.claims:
+                await self._bind_volumes(pod, placement)
+            await self._outcomes.bind(pod, placement.node)
+        except (ApiError, UnservedError, *LINK_FAILURES) as error:
+            self._unassume(pod, placement.node, error)
         finally:
             self._slots.release()
+
+    async def _bind_volumes(self, pod: Pod, placement: Placement) -> None:
+        """That takes its time: others are bound meanwhile."""
+        self._slots.release()
+        try:
+            await self._claiming.serve(
+                placement.plan, placement.node, lambda: self._cluster.placed(pod.key) is not None
+            )
+        finally:
+            self._cluster.storage.give_back(placement.plan)
+            await self._slots.acquire()
 
     def _unassume(self, pod: Pod, node: str, error: Exception) -> None:
         """The binding was refused or its answer lost: the pod waits again, unless the API has told more meanwhile."""
@@ -223,19 +243,21 @@ class Loop:
         else:
             self._cluster.namespaces.pop(old[0], None)
 
-    def _claim_changed(self, _event: str, old: Any, new: Any) -> None:
-        if new is not None:
-            key, phase = new
-            self._cluster.claims[key] = phase
-            self._heal(Cure.CLAIM)
-        else:
-            self._cluster.claims.pop(old[0], None)
+    def _claim_changed(self, _event: str, old: Claim | None, new: Claim | None) -> None:
+        _keep(self._cluster.storage.claims, old and old.key, new and new.key, new)
+        self._claiming.moved()
+        self._heal(Cure.CLAIM)
+
+    def _volume_changed(self, _event: str, old: Volume | None, new: Volume | None) -> None:
+        _keep(self._cluster.storage.volumes, old and old.name, new and new.name, new)
+        self._heal(Cure.CLAIM)
+
+    def _class_changed(self, _event: str, old: StorageClass | None, new: StorageClass | None) -> None:
+        _keep(self._cluster.storage.classes, old and old.name, new and new.name, new)
+        self._heal(Cure.CLAIM)
 
     def _budget_changed(self, _event: str, old: Budget | None, new: Budget | None) -> None:
-        if new is not None:
-            self._cluster.budgets[new.key] = new
-        elif old is not None:
-            self._cluster.budgets.pop(old.key, None)
+        _keep(self._cluster.budgets, old and old.key, new and new.key, new)
 
     def _heal(self, cure: Cure) -> None:
         self._queue.heal(cure)
@@ -252,6 +274,9 @@ def _labels(obj: dict[str, Any]) -> tuple[str, dict[str, str]]:
     return obj["metadata"]["name"], obj["metadata"].get("labels") or {}
 
 
-def _claim(obj: dict[str, Any]) -> tuple[Key, str]:
-    meta = obj["metadata"]
-    return (meta["namespace"], meta["name"]), (obj.get("status") or {}).get("phase", "Pending")
+def _keep(table: dict[Any, Any], old: Any, new: Any, value: Any) -> None:
+    """Follow one object: under its key while it is there."""
+    if value is not None:
+        table[new] = value
+    else:
+        table.pop(old, None)

@@ -11,7 +11,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 
-from master.scheduler import wording
+from master.scheduler import mounts, wording
 from master.scheduler.cluster import Cluster
 from master.scheduler.decisions import Cure, Decision, Placement, Preemption, Unschedulable, Waiting
 from master.scheduler.filters import Refusal
@@ -20,6 +20,7 @@ from master.scheduler.preemption import Victims, preempt
 from master.scheduler.rankings import SAMPLE, Best, Ranking
 from master.scheduler.rules import Rules, refused, rules
 from master.scheduler.scores import score
+from master.scheduler.volumes import NO_PLAN
 
 RANKINGS = 64
 SEEN = 4096
@@ -37,8 +38,8 @@ class Scheduler:
         self._start = 0
 
     def schedule(self, pod: Pod) -> Decision:
-        if (waiting := self._claims(pod.shape)) is not None:
-            return waiting
+        if obstacle := mounts.obstacle(pod, self._cluster):
+            return Unschedulable(obstacle, frozenset((Cure.CLAIM,)))
         present = rules(pod, self._cluster)
         if (promised := self._promised(pod, present)) is not None:
             return promised
@@ -48,24 +49,19 @@ class Scheduler:
             best, known = ranking.best(present), ranking.refusals
         else:
             best = self._sampled(pod, present)
-        return Placement(best.node, best.score) if best is not None else self._refused(pod, present, known)
+        return self._placed(pod, best) if best is not None else self._refused(pod, present, known)
 
-    def _claims(self, shape: Shape) -> Unschedulable | None:
-        total = len(self._cluster.nodes)
-        for name in shape.claims:
-            phase = self._cluster.claims.get((shape.namespace, name))
-            if phase is None:
-                return Unschedulable(wording.missing_claim(total, name), frozenset((Cure.CLAIM,)))
-            if phase != "Bound":
-                return Unschedulable(wording.unbound_claim(total), frozenset((Cure.CLAIM,)))
-        return None
+    def _placed(self, pod: Pod, best: Best) -> Placement:
+        served = mounts.mounts(pod, self._cluster)
+        plan = served.plan(self._cluster.nodes[best.node]) if served is not None else None
+        return Placement(best.node, best.score, plan or NO_PLAN)
 
     def _promised(self, pod: Pod, present: Rules | None) -> Placement | None:
         """The node whose pods made room for this one, if there is room by now."""
         info = self._cluster.nodes.get(self._cluster.nominations.node_of(pod.key))
         if info is None or refused(pod, info, present) is not None:
             return None
-        return Placement(info.node.name, score(pod.shape, info))
+        return self._placed(pod, Best(info.node.name, score(pod.shape, info)))
 
     def _wants_ranking(self, shape: Shape) -> bool:
         if len(self._cluster.nodes) <= self._sampled_above or shape in self._rankings or shape in self._seen:
@@ -113,6 +109,8 @@ class Scheduler:
             cures.add(Cure.LEFT)
         if present is not None:
             cures |= {Cure.LEFT, Cure.CAME}
+        if pod.shape.claims:
+            cures.add(Cure.CLAIM)
         total, outcome = len(self._cluster.nodes), preempt(pod, refusals, self._cluster, self._rng)
         if isinstance(outcome, Victims):
             message = wording.message(total, refusals.values())

@@ -29,12 +29,16 @@ def message(nodes: int, refusals: Iterable[Refusal], preemption: str = "") -> st
     return available(nodes, reasons) + tried
 
 
-def missing_claim(nodes: int, name: str) -> str:
+def no_claim(nodes: int, name: str, generated: bool) -> str:
+    if generated:
+        said = f'waiting for ephemeral volume controller to create the persistentvolumeclaim "{name}"'
+        return hindered(nodes, said)
     return f'0/{nodes} nodes are available: persistentvolumeclaim "{name}" not found. not found'
 
 
-def unbound_claim(nodes: int) -> str:
+def hindered(nodes: int, obstacle: str) -> str:
+    """Something that is so whatever the node."""
     return (
-        f"0/{nodes} nodes are available: pod has unbound immediate PersistentVolumeClaims. "
+        f"0/{nodes} nodes are available: {obstacle}. "
         f"no new claims to deallocate, preemption: 0/{nodes} nodes are available: {nodes} {NOT_HELPFUL}."
     )

@@ -3,6 +3,7 @@
 import pytest
 
 from master.scheduler.decisions import Cure, Placement, Unschedulable
+from master.scheduler.volumes import Claim, Volume
 
 NOT_HELPFUL = "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
 NO_VICTIMS = "preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
@@ -137,5 +138,7 @@ def test_a_missing_claim(scene):
     volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "missing"}}]
     decision = scene.decide(volumes=volumes)
     assert decision.message == '0/1 nodes are available: persistentvolumeclaim "missing" not found. not found'
-    scene.cluster.claims["ns", "missing"] = "Bound"
+    storage = scene.cluster.storage
+    storage.volumes["pv"] = Volume("pv")
+    storage.claims["ns", "missing"] = Claim(("ns", "missing"), volume="pv", bound=True)
     assert isinstance(scene.decide(volumes=volumes), Placement)
