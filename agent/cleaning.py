@@ -16,13 +16,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from agent.keeping import KEPT_FILE, KEY_FILE
+from agent.keeping.shelf import files
 from agent.network.cni import BRIDGE, FILE_NAME
 from agent.network.routes import PROTOCOL
 from agent.pods import cgroups
 from agent.pods.volumes import kernel
 from agent.pods.volumes.mounting import mounts_below
+from agent.policy.rules import SHARE as POLICIES
+from agent.policy.sets import Ipset
 from agent.proxy.kernel import Backend, Iptables, KernelError, legacy_in_use
 from agent.proxy.restoring import removal
+from agent.proxy.rules import SHARE as PROXY
 from agent.runtime.client import Containerd
 from agent.runtime.contract import RuntimeFailure
 from kube.config import AgentConfig
@@ -47,6 +52,7 @@ async def clean(layout: Layout, config: AgentConfig) -> None:
     for backend in Backend:
         if backend is not Backend.LEGACY or legacy_in_use():
             await remove_rules(Iptables(backend))
+    await Ipset().clear()
     for words in (
         ("route", "flush", "proto", str(PROTOCOL)),
         ("link", "delete", BRIDGE),
@@ -135,10 +141,10 @@ async def _started(settings: Path) -> AsyncIterator[None]:
 async def remove_rules(tables: Iptables) -> None:
     """Our chains, and the empty ones that the port mapping plugin leaves."""
     try:
-        text = await tables.save()
+        text = await tables.save(("filter", "mangle", "nat"))
     except (KernelError, FileNotFoundError):
         return  # this backend is not on this machine
-    wanted = removal(text) + plugin_removal(text)
+    wanted = removal(text, PROXY) + removal(text, POLICIES) + plugin_removal(text)
     if wanted:
         await tables.restore(wanted)
 
@@ -156,14 +162,15 @@ def plugin_removal(text: str) -> str:
 
 
 def remove_files(layout: Layout) -> None:
-    """Pods' folders with what is mounted there, and the network's files."""
+    """Pods' folders with what is mounted there, the network's files, and what was kept of the cluster."""
     pods = layout.state / "pods"
     for mounted in (*mounts_below(pods), *mounts_below(layout.run / "containerd")):
         kernel.unmount(mounted)
     for folder in (pods, layout.run / "cni", layout.root / "var/log/pods"):
         for child in folder.glob("*"):
             shutil.rmtree(child)
-    for path in (layout.root / "etc/cni/net.d" / FILE_NAME, layout.run / "services.json"):
+    kept = (layout.config / KEY_FILE, *files(layout.state / KEPT_FILE))
+    for path in (layout.root / "etc/cni/net.d" / FILE_NAME, layout.run / "services.json", *kept):
         path.unlink(missing_ok=True)
 
 

@@ -25,7 +25,7 @@ class KernelError(Exception):
 
 
 class Kernel(Protocol):
-    async def save(self) -> str: ...
+    async def save(self, tables: tuple[str, ...]) -> str: ...
     async def restore(self, text: str, *, test: bool = False) -> None: ...
 
 
@@ -35,9 +35,9 @@ class Iptables:
 
     backend: Backend = Backend.NFT
 
-    async def save(self) -> str:
-        """nat and filter, as `iptables-save` prints them."""
-        return "".join([await self._run(("save", "-t", table)) for table in ("filter", "nat")])
+    async def save(self, tables: tuple[str, ...]) -> str:
+        """These tables, as `iptables-save` prints them."""
+        return "".join([await self._run(("save", "-t", table)) for table in tables])
 
     async def restore(self, text: str, *, test: bool = False) -> None:
         """One transaction a table, chains that the text does not name left alone.  KernelError names the line refused.
@@ -91,7 +91,7 @@ async def detect() -> Backend:
 async def _rules(backend: Backend) -> int:
     """How many rules there are through this backend; 0 also where its program is missing."""
     try:
-        saved = await Iptables(backend).save()
+        saved = await Iptables(backend).save(("filter", "nat"))
     except (KernelError, FileNotFoundError):
         return 0
     return sum(line.startswith("-A ") for line in saved.splitlines())

@@ -6,13 +6,31 @@ table; so a change is: declare the chains that differ, give their rules, and del
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from agent.proxy.rules import JUMPS, Chains, Ruleset
+Chains = dict[str, tuple[str, ...]]
+Ruleset = dict[str, Chains]  # table -> chain -> rules, without "-A CHAIN"
+Jump = tuple[str, str, str]  # table, chain of the kernel's own, rule
 
 
-def render(ruleset: Ruleset, missing_jumps: Iterable[tuple[str, str, str]] = (), stale: Ruleset | None = None) -> str:
-    """The whole ruleset; `missing_jumps` are (table, chain, rule) to insert, `stale` chains of ours to delete."""
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What of the kernel's tables is one writer's: chains known by how their names begin, and the jumps into them."""
+
+    prefixes: tuple[str, ...]
+    jumps: Mapping[str, tuple[tuple[str, str], ...]]  # table -> (chain, rule)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        return tuple(sorted(self.jumps))
+
+    def owns(self, chain: str) -> bool:
+        return chain.startswith(self.prefixes)
+
+
+def render(ruleset: Ruleset, missing_jumps: Iterable[Jump] = (), stale: Ruleset | None = None) -> str:
+    """The whole ruleset; `missing_jumps` are to be inserted, `stale` holds chains of ours that may have to be deleted."""
     inserts: dict[str, list[tuple[str, str]]] = {}
     for table, chain, rule in missing_jumps:
         inserts.setdefault(table, []).append((chain, rule))
@@ -45,40 +63,35 @@ def _table(table: str, chains: Chains, gone: list[str], inserts: Iterable[tuple[
     return "\n".join([*lines, "COMMIT", ""])
 
 
-def ours(name: str) -> bool:
-    """Whether a chain in the kernel was made by us."""
-    return name.startswith(("WHERRY-", "W:", "X:", "E:", "L:"))
-
-
-def parse_save(text: str) -> tuple[Ruleset, list[tuple[str, str, str]]]:
+def parse_save(text: str, share: Share) -> tuple[Ruleset, list[Jump]]:
     """What `iptables-save` says of us: our chains (rules as the kernel spells them) and the jumps into them that are missing."""
     chains: Ruleset = {}
     rules: dict[tuple[str, str], list[str]] = {}
-    present: set[tuple[str, str, str]] = set()
+    present: set[Jump] = set()
     table = ""
     for line in text.splitlines():
         if line.startswith("*"):
             table = line[1:]
-        elif line.startswith(":") and ours(name := line[1:].split(" ", 1)[0]):
+        elif line.startswith(":") and share.owns(name := line[1:].split(" ", 1)[0]):
             chains.setdefault(table, {})[name] = ()
         elif line.startswith("-A "):
             _, chain, rule = line.split(" ", 2)
-            if ours(chain):
+            if share.owns(chain):
                 rules.setdefault((table, chain), []).append(rule)
-            elif " -j WHERRY-" in line:
+            else:
                 present.add((table, chain, rule))
     for (table, chain), found in rules.items():
         chains[table][chain] = tuple(found)
-    wanted = [(t, chain, rule) for t, jumps in JUMPS.items() for chain, rule in reversed(jumps)]
+    wanted = [(t, chain, rule) for t, jumps in share.jumps.items() for chain, rule in reversed(jumps)]
     return chains, [jump for jump in wanted if jump not in present]
 
 
-def removal(text: str) -> str:
+def removal(text: str, share: Share) -> str:
     """The text that takes everything of ours out of the kernel, from what `iptables-save` says."""
-    chains, missing = parse_save(text)
+    chains, missing = parse_save(text, share)
     texts = []
     for table in sorted(chains):
-        present = [jump for jump in JUMPS.get(table, ()) if (table, *jump) not in missing]
+        present = [jump for jump in share.jumps.get(table, ()) if (table, *jump) not in missing]
         names = sorted(chains[table])
         lines = [f"*{table}", *(f":{name} - [0:0]" for name in names)]
         lines += [f"-D {chain} {rule}" for chain, rule in present]

@@ -22,10 +22,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
+from agent.proxy.restoring import Chains, Ruleset, Share
 from agent.services import Endpoint, Port, Service
-
-Chains = dict[str, tuple[str, ...]]
-Ruleset = dict[str, Chains]  # table -> chain -> rules, without "-A CHAIN"
 
 CHAIN_LENGTH = 28  # XT_EXTENSION_MAXNAMELEN - 1
 MARK = "0x4000/0x4000"
@@ -47,6 +45,7 @@ JUMPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("FORWARD", "-j WHERRY-FORWARD"),
     ),
 }
+SHARE = Share(("WHERRY-", "W:", "X:", "E:", "L:"), JUMPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +70,19 @@ class Part:
 
 
 def chain_name(prefix: str, service: Service, port: Port, tail: str = "") -> str:
-    """`W:default/web:http`: at most 28 characters; what is longer keeps its beginning and ends in a hash of the whole."""
+    """`W:default/web:http`: at most 28 characters."""
     name = f"{service.namespace}/{service.name}:{port.name or port.port}{'/' + tail if tail else ''}"
     if port.protocol != "TCP":
         name += f":{port.protocol.lower()}"
-    full = f"{prefix}:{name}"
-    if len(full) <= CHAIN_LENGTH:
-        return full
+    return shortened(f"{prefix}:{name}", CHAIN_LENGTH)
+
+
+def shortened(name: str, length: int) -> str:
+    """A name that the kernel can keep: what is longer keeps its beginning and ends in a hash of the whole."""
+    if len(name) <= length:
+        return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return f"{full[: CHAIN_LENGTH - 9]}~{digest}"
+    return f"{name[: length - 9]}~{digest}"
 
 
 def render_service(service: Service, place: Place) -> Part:

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agent.proxy.kernel import Kernel, KernelError
-from agent.proxy.restoring import parse_save, render, render_change
-from agent.proxy.rules import Part, Place, Ruleset, assemble, hairpins, render_service
+from agent.proxy.restoring import Ruleset
+from agent.proxy.rules import SHARE, Part, Place, assemble, hairpins, render_service
+from agent.proxy.tables import Tables
 from agent.services import Key, ServiceTable
 
 log = logging.getLogger(__name__)
@@ -32,10 +33,13 @@ class Proxy:
     clock: Callable[[], float]
     synced: asyncio.Event = field(default_factory=asyncio.Event)
     refused: dict[Key, str] = field(default_factory=dict)
+    tables: Tables = field(init=False)
     _parts: dict[Key, Part] = field(default_factory=dict)
     _dirty: set[Key] = field(default_factory=set)
-    _known: Ruleset | None = None
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.tables = Tables(self.kernel, SHARE)
 
     def changed(self, keys: set[Key]) -> None:
         if keys:
@@ -57,23 +61,10 @@ class Proxy:
             try:
                 await asyncio.wait_for(self._wake.wait(), CHECK_SECONDS)
             except TimeoutError:
-                if await self._lost():
+                if await self.tables.lost():
+                    log.warning("iptables rules of ours are gone, someone flushed the tables: writing them again")
+                    self.tables.forget()
                     return
-
-    async def _lost(self) -> bool:
-        """Whether the kernel lacks one of our chains, rules or jumps; then the next sync is a full one."""
-        if self._known is None:
-            return True
-        chains, missing = parse_save(await self.kernel.save())
-        lost = missing or any(
-            len(chains.get(table, {}).get(name, ())) != len(rules) or name not in chains.get(table, {})
-            for table, known in self._known.items()
-            for name, rules in known.items()
-        )
-        if lost:
-            log.warning("iptables rules of ours are gone, someone flushed the tables: writing them again")
-            self._known = None
-        return bool(lost)
 
     async def sync(self) -> None:
         """Brings the kernel to what the table says now."""
@@ -86,40 +77,26 @@ class Proxy:
                 self._parts.pop(key, None)
             else:
                 self._parts[key] = render_service(service, self.place)
-        wanted = self._assemble()
         try:
-            await self._restore(wanted)
+            await self.tables.write(self._assemble())
         except KernelError as error:
             log.error("iptables refused the change, writing all rules again: %s", error)
-            self._known = None
-            await self._restore_without_the_bad()
+            await self._write_without_the_bad()
         self.synced.set()
 
     def _assemble(self) -> Ruleset:
         parts = {key: part for key, part in self._parts.items() if key not in self.refused}
         return assemble(parts, hairpins(self.table, self.place), self.place)
 
-    async def _restore(self, wanted: Ruleset) -> None:
-        if self._known is None:
-            stale, missing = parse_save(await self.kernel.save())
-            text = render(wanted, missing, stale)
-        else:
-            text = render_change(self._known, wanted)
-        if text:
-            await self.kernel.restore(text)
-        self._known = wanted
-
-    async def _restore_without_the_bad(self) -> None:
+    async def _write_without_the_bad(self) -> None:
         """Writes everything; when the kernel refuses again, tries each Service alone and leaves the bad ones out."""
         try:
-            await self._restore(self._assemble())
+            await self.tables.write(self._assemble())
             return
         except KernelError as error:
             log.error("iptables refused all rules, looking for the Service it refuses: %s", error)
         for key, part in sorted(self._parts.items()):
-            try:
-                await self.kernel.restore(render(assemble({key: part}, (), self.place)), test=True)
-            except KernelError as error:
-                self.refused[key] = str(error)
-                log.error("service %s/%s is left out: %s", *key, error)
-        await self._restore(self._assemble())
+            if said := await self.tables.refused(assemble({key: part}, (), self.place)):
+                self.refused[key] = said
+                log.error("service %s/%s is left out: %s", *key, said)
+        await self.tables.write(self._assemble())

@@ -41,7 +41,7 @@ KEPT_METADATA = (
     "generation",
 )
 POD_METADATA = tuple(name for name in KEPT_METADATA if name not in {"annotations", "generation"})
-POD_SPEC = ("nodeName", "hostname", "subdomain", "tolerations", "readinessGates")
+POD_SPEC = ("nodeName", "hostname", "subdomain", "tolerations", "readinessGates", "hostNetwork")
 POD_STATUS = ("phase", "podIP", "podIPs", "reason")
 POD_CONDITIONS = frozenset(("Ready",))
 POD_ANNOTATIONS = ("controller.kubernetes.io/pod-deletion-cost",)

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.proxy.restoring import parse_save, removal, render, render_change
-from agent.proxy.rules import CHAIN_LENGTH, Place, assemble, chain_name, hairpins, render_service
+from agent.proxy.rules import CHAIN_LENGTH, SHARE, Place, assemble, chain_name, hairpins, render_service
 from agent.services import Endpoint, Port, Service
 
 PLACE = Place("n1", "10.42.0.0/16", "10.43.0.0/16", frozenset({"10.43.0.10"}))
@@ -137,10 +137,10 @@ def test_chain_names_fit_and_differ(name):
 
 def test_what_the_kernel_says_of_us():
     text = "*nat\n:PREROUTING ACCEPT [0:0]\n:WHERRY-SERVICES - [0:0]\n-A PREROUTING -j WHERRY-SERVICES\nCOMMIT\n"
-    chains, missing = parse_save(text)
+    chains, missing = parse_save(text, SHARE)
     assert chains == {"nat": {"WHERRY-SERVICES": ()}}
     assert ("nat", "PREROUTING", "-j WHERRY-SERVICES") not in missing
     assert ("nat", "OUTPUT", "-j WHERRY-SERVICES") in missing
-    assert removal(text) == (
+    assert removal(text, SHARE) == (
         "*nat\n:WHERRY-SERVICES - [0:0]\n-D PREROUTING -j WHERRY-SERVICES\n-X WHERRY-SERVICES\nCOMMIT\n"
     )

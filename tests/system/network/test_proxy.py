@@ -9,7 +9,7 @@ import pytest
 from agent.network.running import turn_on_switches
 from agent.proxy.kernel import Backend, Iptables, KernelError
 from agent.proxy.restoring import removal
-from agent.proxy.rules import Place
+from agent.proxy.rules import SHARE, Place
 from agent.proxy.running import Proxy
 from agent.services import SERVICE_LABEL, ServiceTable
 from tests.system.network.namespaces import inside, run
@@ -42,8 +42,8 @@ def proxy(request, node):
     yield made
 
     async def clean():
-        await made.kernel.restore(removal(await made.kernel.save()))
-        assert "WHERRY" not in await made.kernel.save()
+        await made.kernel.restore(removal(await made.kernel.save(SHARE.tables), SHARE))
+        assert "WHERRY" not in await made.kernel.save(SHARE.tables)
 
     inside(node, clean)
 
@@ -120,7 +120,8 @@ def test_flushed_tables_are_noticed_and_mended(node, proxy):
     program(node, proxy, table.apply_service("ADDED", service()), table.apply_slice("ADDED", piece(["10.42.0.3"])))
     node.exec(f"iptables-{proxy.kernel.backend}", "-t", "nat", "-F")
     node.exec(f"iptables-{proxy.kernel.backend}", "-t", "nat", "-X")
-    assert inside(node, proxy._lost)
+    assert inside(node, proxy.tables.lost)
+    proxy.tables.forget()
     inside(node, proxy.sync)
     assert fetch(node, "a", "http://10.43.0.5/") == "pod-b 10.42.0.2"
 
@@ -128,9 +129,9 @@ def test_flushed_tables_are_noticed_and_mended(node, proxy):
 def test_one_flushed_chain_is_noticed(node, proxy):
     table = proxy.table
     program(node, proxy, table.apply_service("ADDED", service()), table.apply_slice("ADDED", piece(["10.42.0.3"])))
-    assert not inside(node, proxy._lost)
+    assert not inside(node, proxy.tables.lost)
     node.exec(f"iptables-{proxy.kernel.backend}", "-t", "nat", "-F", "WHERRY-SERVICES")
-    assert inside(node, proxy._lost)
+    assert inside(node, proxy.tables.lost)
 
 
 def test_a_service_the_kernel_refuses_does_not_stop_the_others(node, proxy):
