@@ -17,7 +17,8 @@ from master.api.cel.branching import BRANCHING
 from master.api.cel.compiling import Compiler, Words
 from master.api.cel.errors import BudgetError, CelError, CompileError
 from master.api.cel.functions.collections import LISTS, OPTIONALS, SETS
-from master.api.cel.functions.kubernetes import ADDRESSES, FORMATS, QUANTITIES, URLS
+from master.api.cel.functions.formats import FORMATS
+from master.api.cel.functions.kubernetes import ADDRESSES, QUANTITIES, URLS
 from master.api.cel.functions.operators import OPERATORS
 from master.api.cel.functions.texts import TEXTS
 from master.api.cel.functions.times import TIMES

@@ -178,6 +178,49 @@ def _mapped(filtered: bool) -> Macro:
     return compile
 
 
+def _entries(filtered: bool) -> Macro:
+    """transformMapEntry: each round makes a map of one entry."""
+
+    def compile(compiler: Compiler, call: tree.Call) -> Part:
+        loop = _Loop(compiler, call, 2)
+        holds, made = _body(loop, filtered)
+        run_made = made.run
+
+        def run(frame: Frame, meter: Meter) -> dict[Any, Any]:
+            found: dict[Any, Any] = {}
+            for _ in loop.rounds(frame, meter):
+                if not holds(frame, meter):
+                    continue
+                for key, value in run_made(frame, meter).items():
+                    if key in found:
+                        raise CelError(f"insert failed: key '{key}' already exists")
+                    found[key] = value
+            return found
+
+        if made.type.name not in ("map", "dyn"):
+            raise compiler.fail(loop.body[-1], f"expected a map but found '{made.type}'")
+        key, value = made.type.params or (DYN, DYN)
+        return Part(run, map_of(key, value, loop.times), loop.price(made))
+
+    return compile
+
+
+def _sort_by(compiler: Compiler, call: tree.Call) -> Part:
+    loop = _Loop(compiler, call, 1)
+    made, name = loop.inside.compile(loop.body[0]), loop.names[0]
+    run_made = made.run
+
+    def run(frame: Frame, meter: Meter) -> list[Any]:
+        pairs = [(run_made(frame, meter), frame[name]) for _ in loop.rounds(frame, meter)]
+        try:
+            return [item for _, item in sorted(pairs, key=lambda pair: pair[0])]
+        except TypeError as error:
+            raise CelError("list elements must be comparable") from error
+
+    element = loop.source.type.params[0] if loop.source.type.params else DYN
+    return Part(run, list_of(element, loop.times), loop.price(made))
+
+
 def _body(loop: _Loop, filtered: bool) -> tuple[Run, Part]:
     made = loop.inside.compile(loop.body[-1])
     if not filtered:
@@ -244,6 +287,9 @@ MACROS: dict[tuple[str, bool, int], Macro] = {
     ("transformList", True, 4): _listed(2, True),
     ("transformMap", True, 3): _mapped(False),
     ("transformMap", True, 4): _mapped(True),
+    ("transformMapEntry", True, 3): _entries(False),
+    ("transformMapEntry", True, 4): _entries(True),
+    ("sortBy", True, 2): _sort_by,
     ("bind", True, 3): _bind,
     ("optMap", True, 2): _opt_map(False),
     ("optFlatMap", True, 2): _opt_map(True),

@@ -44,11 +44,13 @@ def overload(signature: str, run: Callable[..., Any], cost: Cost | None = None) 
 
 
 def table(*libraries: Iterable[Overload]) -> Table:
-    """(name, is a method, number of arguments with the receiver) → overloads."""
+    """(name, is a method, number of arguments with the receiver) → overloads, those that take anything last."""
     found: Table = {}
     for library in libraries:
         for one in library:
             found.setdefault((one.name, one.method, len(one.params)), []).append(one)
+    for overloads in found.values():
+        overloads.sort(key=lambda one: DYN in one.params)
     return found
 
 

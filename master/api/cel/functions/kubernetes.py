@@ -1,19 +1,17 @@
-"""What Kubernetes adds: quantities, addresses and networks, URLs, named formats and versions."""
+"""What Kubernetes adds: quantities, addresses and networks, URLs and versions."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from kube import names, quantities
+from kube import quantities
 from master.api.cel.functions.operators import integer
 from master.api.cel.overloads import Overload, by_length, overload
-from master.api.cel.values import Maybe
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +92,15 @@ class Version:
         ]
         return cls((int(major), int(minor), int(patch)), tuple(parts))
 
+    @classmethod
+    def tidied(cls, text: str, tidy: bool) -> Version:
+        """With `tidy`, of what people write too: `v1.2`, `01.2.3`."""
+        if not tidy:
+            return cls.read(text)
+        numbers, sign, rest = _REST.fullmatch(text.removeprefix("v")).groups()  # type: ignore[union-attr]
+        found = [number.lstrip("0") or "0" for number in numbers.split(".")]
+        return cls.read(".".join([*found, "0", "0"][: max(3, len(found))]) + sign + rest)
+
     @property
     def value(self) -> Any:
         """A release comes after all that leads to it."""
@@ -103,11 +110,13 @@ class Version:
 _NUMBER = "(0|[1-9][0-9]*)"
 _SEMVER = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
 
+_REST = re.compile("([^+-]*)([+-]?)(.*)", re.DOTALL)
+
 
 def _readable(read: Any) -> Any:
-    def run(text: str) -> bool:
+    def run(*given: Any) -> bool:
         try:
-            read(text)
+            read(*given)
         except ValueError:
             return False
         return True
@@ -158,6 +167,8 @@ QUANTITIES: tuple[Overload, ...] = (
     *_compared("quantity"),
     overload("semver(string): semver", Version.read, by_length),
     overload("isSemver(string): bool", _readable(Version.read), by_length),
+    overload("semver(string, bool): semver", Version.tidied, by_length),
+    overload("isSemver(string, bool): bool", _readable(Version.tidied), by_length),
     overload("semver->major(): int", lambda one: one.numbers[0]),
     overload("semver->minor(): int", lambda one: one.numbers[1]),
     overload("semver->patch(): int", lambda one: one.numbers[2]),
@@ -213,30 +224,4 @@ URLS: tuple[Overload, ...] = (
     overload(
         "url->getQuery(): map(string, list(string))", lambda one: parse_qs(one.value.query, keep_blank_values=True)
     ),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """A named format; `validate` answers what is wrong, if anything."""
-
-    cel_name: ClassVar[str] = "format"
-    name: str
-
-
-def _validated(found: Format, text: str) -> Maybe:
-    problems = _FORMATS[found.name](text)
-    return Maybe(list(problems), True) if problems else Maybe()
-
-
-_FORMATS: dict[str, Callable[[str], Sequence[str]]] = {
-    "dns1035Label": names.dns1035_label,
-    "dns1123Label": names.dns1123_label,
-    "dns1123Subdomain": names.dns1123_subdomain,
-    "qualifiedName": names.qualified_name,
-}
-FORMATS: tuple[Overload, ...] = (
-    *(overload(f"format.{name}(): format", lambda name=name: Format(name)) for name in _FORMATS),
-    overload("format.named(string): optional_type(format)", lambda name: Maybe(Format(name), name in _FORMATS)),
-    overload("format->validate(string): optional_type(list(string))", _validated, by_length),
 )

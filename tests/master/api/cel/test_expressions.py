@@ -40,6 +40,16 @@ def joined(shape, one, other):
 
 
 TRUE = [
+    "string(ip('1.2.3.4')) == '1.2.3.4' && string(cidr('1.2.3.0/24')) == '1.2.3.0/24'",
+    "string(dyn(ip('::1'))) == '::1' && string(dyn(1)) == '1'",
+    "format.dns1123LabelPrefix().validate('a-') == optional.none() && format.dns1123Label().validate('a-').hasValue()",
+    "format.uri().validate('a b').hasValue() && !format.uuid().validate('123e4567-e89b-12d3-a456-426614174000').hasValue()",
+    "format.named('labelValue').value().validate('a b').hasValue() && !format.named('none').hasValue()",
+    "semver('v1.2', true) == semver('1.2.0') && semver('01.2.3-a', true).major() == 1 && !isSemver('v1.2')",
+    "isSemver('v1', true) && !isSemver('x', true)",
+    "{'a': 'b'}.transformMapEntry(k, v, {v: k}) == {'b': 'a'}",
+    "['x', 'y'].transformMapEntry(i, v, i > 0, {v: i}) == {'y': 1}",
+    "[{'a': 2}, {'a': 1}].sortBy(x, x.a)[0].a == 1",
     "1 + 2 * 3 == 7",
     "-7 / 2 == -3 && -7 % 2 == -1",
     "1u + 2u == 3u",
