@@ -2,6 +2,7 @@
 
 Contract: `store` is the present as far as it was heard, `synced` is set once the first list is in.  Callbacks see every
 difference (ADDED, MODIFIED, DELETED), also those found by comparing after a gap, in order, on the loop; they must not wait.
+`usable` is set with `synced`, or earlier by `restore`: then the store is what was known once, until the first list is in.
 
 How it resumes: a watch that ends is taken up again at the last version seen; only 410 lists anew, and the list is then
 compared with the store, so that what vanished meanwhile is told as DELETED.  `project` keeps what is needed of an
@@ -62,6 +63,7 @@ class Informer:
         self.kind = kind
         self.store: dict[Key, Any] = {}
         self.synced = asyncio.Event()
+        self.usable = asyncio.Event()
         self.version = ""
         self._client = client
         self._scope: dict[str, Any] = {"namespace": namespace, "labels": labels, "fields": fields}
@@ -75,6 +77,12 @@ class Informer:
         self._callbacks.append(callback)
         for obj in self.store.values():
             callback("ADDED", None, obj)
+
+    def restore(self, objects: Iterable[Any]) -> None:
+        """Begin with what was known once, as projected; the first list will tell the differences.  Too late after it."""
+        if not self.synced.is_set():
+            self.replace({key_of(obj): obj for obj in objects})
+            self.usable.set()
 
     async def run(self) -> None:
         """Follow the kind until cancelled."""
@@ -116,6 +124,7 @@ class Informer:
         self.version = version
         self._backoff.reset()
         self.synced.set()
+        self.usable.set()
 
     async def _watch(self) -> None:
         timeout = self._rng.uniform(300, 600)
@@ -181,6 +190,12 @@ class Index:
 def key_of(obj: dict[str, Any]) -> Key:
     meta = obj["metadata"]
     return meta.get("namespace", ""), meta["name"]
+
+
+def unmanaged(obj: dict[str, Any]) -> dict[str, Any]:
+    """A projection: everything but who wrote which field, often half of an object."""
+    meta = obj["metadata"]
+    return {**obj, "metadata": {name: value for name, value in meta.items() if name != "managedFields"}}
 
 
 def _whole(obj: dict[str, Any]) -> dict[str, Any]:

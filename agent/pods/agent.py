@@ -15,6 +15,7 @@ from typing import Any
 
 from agent.pods.containers import CONTAINER_NAME
 from agent.pods.images import Images
+from agent.pods.kept import Kept, NothingKept
 from agent.pods.logs import logged_run
 from agent.pods.observed import Pod
 from agent.pods.places import NodeFacts, Paths
@@ -24,6 +25,7 @@ from agent.pods.references import References
 from agent.pods.sandboxes import GRACE, POD_NAME, POD_NAMESPACE, POD_UID
 from agent.pods.tokens import Tokens
 from agent.pods.tools import Tools
+from agent.pods.volumes.claims import Claims
 from agent.pods.volumes.mounting import leftovers, remove_leftovers
 from agent.pods.worker import Worker
 from agent.runtime.contract import Runtime, RuntimeFailure
@@ -55,7 +57,9 @@ class PodAgent:
         services: Callable[[], Iterable[Any]] = tuple,
         clock: Callable[[], float] = time.time,
         cgroups: bool = True,
+        kept: Kept | None = None,
     ) -> None:
+        kept = kept or NothingKept()
         self._runtime = runtime
         self._informer = pods
         self._workers: dict[str, Worker] = {}
@@ -65,8 +69,9 @@ class PodAgent:
             runtime=runtime,
             client=client,
             images=Images(runtime, clock),
-            references=References(client, self._refresh),
-            tokens=Tokens(client, clock),
+            references=References(client, self._refresh, kept),
+            tokens=Tokens(client, clock, kept),
+            claims=Claims(client),
             recorder=self._recorder,
             exits=Recent(),
             prober=Prober(runtime, self._recorder, clock, self.wake),
@@ -210,6 +215,8 @@ class PodAgent:
             worker = Worker(self._tools, pod)
             worker.memory.vanished = True
             self._spawn(worker)
+        self._tools.references.prune()
+        self._tools.tokens.prune(set(self._workers))
         # Found before anything else may run: a pod that comes while they are removed has none.
         left = leftovers(self._tools.paths, set(self._workers))
         await asyncio.to_thread(remove_leftovers, left, self._tools.paths)

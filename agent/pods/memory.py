@@ -17,7 +17,10 @@ FINAL = {"Succeeded", "Failed"}
 
 @dataclass(slots=True)
 class Memory:
-    """`final`: the API's status is the last word (the pod ended before this agent knew it)."""
+    """`final`: the API's status is the last word (the pod ended before this agent knew it).
+
+    `volumes` are those made ready, by name; a claim is the volume that was bound to it.
+    """
 
     stage: Stage = Stage.ACTIVE
     final: bool = False
@@ -34,6 +37,7 @@ class Memory:
     backoffs: dict[str, BackOff] = field(default_factory=dict)
     messages: dict[str, str] = field(default_factory=dict)
     floors: dict[str, int] = field(default_factory=dict)
+    volumes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, pod: Pod, now: float) -> Memory:

@@ -21,6 +21,7 @@ from agent.pods.volumes.mounting import (
     FILES,
     Unsupported,
     Volume,
+    give_volume,
     group_of,
     kind_of,
     make_volume,
@@ -77,24 +78,33 @@ async def _volumes(tools: Tools, pod: Pod, memory: Memory) -> None:
         await tools.references.follow(uid, wanted)
     for volume in volumes_of(pod):
         try:
-            await _volume(tools, pod, volume, memory)
+            memory.volumes[volume["name"]] = await _volume(tools, pod, volume, memory)
         except CANNOT_MOUNT as error:
             said = f'MountVolume.SetUp failed for volume "{volume["name"]}" : {_words(error)}'
             tools.recorder.record(pod, "Warning", "FailedMount", said)
             raise
 
 
-async def _volume(tools: Tools, pod: Pod, volume: Volume, memory: Memory) -> None:
+async def _volume(tools: Tools, pod: Pod, asked: Volume, memory: Memory) -> Volume:
+    """The volume made ready; a claim is looked up once."""
     uid, group = pod["metadata"]["uid"], group_of(pod)
+    volume = memory.volumes.get(asked["name"]) or await tools.claims.volume(pod, asked)
     make_volume(volume, uid, tools.paths, group)
-    if kind_of(volume) not in FILES:
-        return
+    if asked["name"] not in memory.volumes:
+        await asyncio.to_thread(give_volume, volume, pod)
+    if kind_of(volume) in FILES:
+        await _write(tools, pod, volume, memory)
+    return volume
+
+
+async def _write(tools: Tools, pod: Pod, volume: Volume, memory: Memory) -> None:
+    uid = pod["metadata"]["uid"]
     tokens = {asked: await tools.tokens.get(pod, asked) for asked in tokens_asked(volume)}
     for token in tokens.values():
         memory.refresh_at = min(memory.refresh_at, token.renew_at)
     around = tools.surroundings(pod)
     files = payload(volume, pod, around, {asked: token.text for asked, token in tokens.items()})
-    write_files(volume, uid, tools.paths, files, group)
+    write_files(volume, uid, tools.paths, files, group_of(pod))
 
 
 def write_hosts(tools: Tools, pod: Pod, ips: tuple[str, ...]) -> None:

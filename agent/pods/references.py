@@ -1,7 +1,8 @@
 """The ConfigMaps and Secrets that the node's pods name: each watched by itself, as long as a pod names it.
 
 Contract: after `await follow(uid, wanted)` the objects are known, present or not; a later change calls `changed(uid)` for
-every pod that names the object.  One object named by many pods is watched once.
+every pod that names the object.  One object named by many pods is watched once.  What was heard is kept, and does while the
+API does not answer.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from agent.pods.kept import Kept
 from kube.client import Client
-from kube.informers import Informer
+from kube.informers import Informer, unmanaged
 from kube.kinds import kind_of
 
 log = logging.getLogger(__name__)
@@ -21,11 +23,14 @@ Reference = tuple[str, str, str]
 """Kind, namespace, name."""
 KINDS = {name: kind_of({"apiVersion": "v1", "kind": name}) for name in ("ConfigMap", "Secret")}
 FIRST_ANSWER = 10.0
+KEPT_DOES = 2.0
+"""Seconds after which what was kept of an object does."""
 
 
 class References:
-    def __init__(self, client: Client, changed: Callable[[str], None]) -> None:
+    def __init__(self, client: Client, changed: Callable[[str], None], kept: Kept) -> None:
         self._client = client
+        self._kept = kept
         self._changed = changed
         self._followed: dict[Reference, tuple[Informer, asyncio.Task[None]]] = {}
         self._pods: dict[Reference, set[str]] = {}
@@ -40,8 +45,7 @@ class References:
             if reference not in self._followed:
                 self._followed[reference] = self._start(reference)
         async with asyncio.timeout(FIRST_ANSWER):
-            for reference in wanted:
-                await self._followed[reference][0].synced.wait()
+            await asyncio.gather(*(self._known(reference) for reference in wanted))
 
     def forget(self, uid: str) -> None:
         for reference in [known for known, pods in self._pods.items() if uid in pods]:
@@ -55,6 +59,12 @@ class References:
             if uid in pods
         }
 
+    def prune(self) -> None:
+        """Keep nothing that no pod names any more."""
+        for kind in KINDS:
+            needed = {f"{namespace}/{name}" for followed, namespace, name in self._followed if followed == kind}
+            self._kept.prune(kind, needed.__contains__)
+
     def close(self) -> None:
         for _, task in self._followed.values():
             task.cancel()
@@ -63,11 +73,32 @@ class References:
 
     def _start(self, reference: Reference) -> tuple[Informer, asyncio.Task[None]]:
         kind, namespace, name = reference
-        informer = Informer(self._client, KINDS[kind], namespace, fields=f"metadata.name={name}")
+        informer = Informer(self._client, KINDS[kind], namespace, fields=f"metadata.name={name}", project=unmanaged)
         informer.on_change(lambda *_: self._tell(reference))
         return informer, asyncio.create_task(informer.run(), name=f"{kind} {namespace}/{name}")
 
+    async def _known(self, reference: Reference) -> None:
+        """Until the API has told the object, or its absence; what was kept does after a while."""
+        kind, namespace, name = reference
+        informer = self._followed[reference][0]
+        if informer.usable.is_set():
+            return
+        kept = self._kept.recall(kind, f"{namespace}/{name}")
+        try:
+            async with asyncio.timeout(None if kept is None else KEPT_DOES):
+                await informer.synced.wait()
+        except TimeoutError:
+            informer.restore(kept or ())
+        else:
+            self._keep(reference)
+
+    def _keep(self, reference: Reference) -> None:
+        kind, namespace, name = reference
+        self._kept.keep(kind, f"{namespace}/{name}", list(self._followed[reference][0].store.values()))
+
     def _tell(self, reference: Reference) -> None:
+        if reference in self._followed:
+            self._keep(reference)
         for uid in tuple(self._pods.get(reference, ())):
             self._changed(uid)
 
@@ -78,6 +109,8 @@ class References:
             del self._pods[reference]
             _, task = self._followed.pop(reference)
             task.cancel()
+            kind, namespace, name = reference
+            self._kept.keep(kind, f"{namespace}/{name}", None)
 
 
 def references(pod: Mapping[str, Any]) -> set[Reference]:

@@ -59,7 +59,7 @@ async def _create(tools: Tools, pod: Pod, memory: Memory, seen: Observed, step: 
     try:
         write_hosts(tools, pod, ips)
         known = dict(container_environment(pod, container, around))
-        mounts = container_mounts(pod, container, step.attempt, tools.paths, known)
+        mounts = container_mounts(pod, container, step.attempt, tools.paths, memory.volumes, known)
         meta = pod["metadata"]
         log = tools.paths.log(meta["namespace"], meta["name"], meta["uid"], step.name, step.attempt)
         log.parent.mkdir(parents=True, exist_ok=True)

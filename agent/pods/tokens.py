@@ -1,11 +1,17 @@
-"""Service account tokens for pods: asked for by TokenRequest, bound to the pod, renewed when four fifths of their life passed."""
+"""Service account tokens for pods: asked for by TokenRequest, bound to the pod, renewed when four fifths of their life passed.
+
+They are kept, so that a pod can start while no master answers; one that cannot be renewed then does until it can.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import aiohttp
+
+from agent.pods.kept import Kept
 from agent.pods.volumes.payloads import TokenAsked
 from kube import times
 from kube.client import Client
@@ -13,6 +19,9 @@ from kube.kinds import kind_of
 
 ACCOUNTS = kind_of({"apiVersion": "v1", "kind": "ServiceAccount"})
 USED_UP = 0.8
+RETRY = 5.0
+DRAWER = "Token"
+UNANSWERED = (aiohttp.ClientError, OSError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +31,42 @@ class Token:
 
 
 class Tokens:
-    def __init__(self, client: Client, clock: Callable[[], float]) -> None:
+    def __init__(self, client: Client, clock: Callable[[], float], kept: Kept) -> None:
         self._client = client
+        self._kept = kept
         self._clock = clock
         self._known: dict[tuple[str, TokenAsked], Token] = {}
 
     async def get(self, pod: Mapping[str, Any], asked: TokenAsked) -> Token:
         key = pod["metadata"]["uid"], asked
-        known = self._known.get(key)
+        known = self._known.get(key) or self._recalled(*key)
         if known is None or self._clock() >= known.renew_at:
-            known = self._known[key] = await self._request(pod, asked)
+            known = await self._renewed(pod, asked, known)
+        self._known[key] = known
         return known
 
     def forget(self, uid: str) -> None:
         for key in [key for key in self._known if key[0] == uid]:
             del self._known[key]
+            self._kept.keep(DRAWER, _row(*key), None)
+
+    def prune(self, uids: Collection[str]) -> None:
+        """Keep nothing of other pods."""
+        self._kept.prune(DRAWER, lambda row: row.partition("/")[0] in uids)
+
+    def _recalled(self, uid: str, asked: TokenAsked) -> Token | None:
+        kept = self._kept.recall(DRAWER, _row(uid, asked))
+        return Token(**kept) if kept else None
+
+    async def _renewed(self, pod: Mapping[str, Any], asked: TokenAsked, known: Token | None) -> Token:
+        try:
+            token = await self._request(pod, asked)
+        except UNANSWERED:
+            if known is None:
+                raise
+            return replace(known, renew_at=self._clock() + RETRY)
+        self._kept.keep(DRAWER, _row(pod["metadata"]["uid"], asked), asdict(token))
+        return token
 
     async def _request(self, pod: Mapping[str, Any], asked: TokenAsked) -> Token:
         meta = pod["metadata"]
@@ -49,3 +79,7 @@ class Tokens:
         now = self._clock()
         life = times.parse(status["expirationTimestamp"]).timestamp() - now
         return Token(status["token"], now + life * USED_UP)
+
+
+def _row(uid: str, asked: TokenAsked) -> str:
+    return f"{uid}/{asked.audience}/{asked.seconds}"

@@ -14,6 +14,7 @@ from agent.pods.probing import Prober
 from agent.pods.recording import Recorder
 from agent.pods.references import References
 from agent.pods.tokens import Tokens
+from agent.pods.volumes.claims import Claims
 from agent.runtime.contract import Runtime
 from agent.runtime.endings import Recent
 from kube.client import Client
@@ -28,6 +29,7 @@ class Tools:
     images: Images
     references: References
     tokens: Tokens
+    claims: Claims
     recorder: Recorder
     exits: Recent
     prober: Prober

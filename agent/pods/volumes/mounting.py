@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from agent.pods.places import Paths
-from agent.pods.volumes import kernel
+from agent.pods.volumes import kernel, ownership
 from agent.pods.volumes.payloads import Missing, Payload
 from agent.pods.volumes.publishing import publish
 from kube import quantities
 
 FILES = {"configMap", "secret", "downwardAPI", "projected"}
 """Kinds whose content the agent writes."""
+ON_THE_HOST = {"hostPath", "local"}
+"""Kinds that are a path of the node; `local` only as a PersistentVolume."""
 Volume = Mapping[str, Any]
 
 
@@ -35,8 +37,8 @@ def kind_of(volume: Volume) -> str:
 def host_folder(volume: Volume, uid: str, paths: Paths) -> Path:
     """Where the volume lies on the node."""
     kind = kind_of(volume)
-    if kind == "hostPath":
-        return Path(volume["hostPath"]["path"])
+    if kind in ON_THE_HOST:
+        return Path(volume[kind]["path"])
     if kind != "emptyDir" and kind not in FILES:
         raise Unsupported(f"volume {volume['name']!r}: {kind} is not supported by this node")
     return paths.volume(uid, kind, volume["name"])
@@ -45,10 +47,13 @@ def host_folder(volume: Volume, uid: str, paths: Paths) -> Path:
 def make_volume(volume: Volume, uid: str, paths: Paths, group: int | None = None) -> None:
     """Make an emptyDir, check a hostPath, mount the tmpfs that files will lie in.  Done twice, it does nothing."""
     kind, folder = kind_of(volume), host_folder(volume, uid, paths)
-    if kind == "hostPath":
-        check_host_path(folder, volume["hostPath"].get("type") or "")
-        return
     source = volume.get(kind) or {}
+    if kind == "hostPath":
+        check_host_path(folder, source.get("type") or "")
+        return
+    if kind == "local":
+        check_local(folder)
+        return
     folder.mkdir(parents=True, exist_ok=True)
     if kind == "emptyDir":
         _empty_dir(folder, source, group)
@@ -79,6 +84,20 @@ def check_host_path(path: Path, wanted: str) -> None:
     if wanted in kinds and not (path.exists() and kinds[wanted](path.stat().st_mode)):
         words = {"CharDevice": "character device", "BlockDevice": "block device"}
         raise Missing(f"hostPath type check failed: {path} is not a {words.get(wanted, wanted.lower())}")
+
+
+def check_local(path: Path) -> None:
+    if not path.exists():
+        raise Missing(f'path "{path}" does not exist')
+
+
+def give_volume(volume: Volume, pod: Mapping[str, Any]) -> None:
+    """Hand a PersistentVolume of the node to the pod's fsGroup; a hostPath keeps its owner."""
+    group, source = group_of(pod), volume.get("local")
+    if group is None or source is None or source.get("readOnly"):
+        return
+    policy = (pod["spec"].get("securityContext") or {}).get("fsGroupChangePolicy")
+    ownership.give(Path(source["path"]), group, only_on_mismatch=policy == "OnRootMismatch")
 
 
 def release_volumes(uid: str, paths: Paths) -> None:

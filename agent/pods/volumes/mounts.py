@@ -10,7 +10,7 @@ from agent.pods.containers import DEFAULT_MESSAGE_PATH
 from agent.pods.environment import ConfigError, expand
 from agent.pods.observed import Pod
 from agent.pods.places import Paths
-from agent.pods.volumes.mounting import host_folder, volumes_of
+from agent.pods.volumes.mounting import Volume, host_folder, kind_of
 from agent.pods.volumes.subpaths import bind_subpath
 from agent.runtime.words import Mount, Propagation
 
@@ -18,14 +18,22 @@ HOSTS = "/etc/hosts"
 
 
 def container_mounts(
-    pod: Pod, container: Mapping[str, Any], attempt: int, paths: Paths, known: Mapping[str, str]
+    pod: Pod,
+    container: Mapping[str, Any],
+    attempt: int,
+    paths: Paths,
+    volumes: Mapping[str, Volume],
+    known: Mapping[str, str],
 ) -> tuple[Mount, ...]:
-    """The mounts, made ready: subpaths bound, the termination log there.  `known` expands subPathExpr."""
+    """The mounts, made ready: subpaths bound, the termination log there.
+
+    `volumes` are the pod's by name, as they were made ready; `known` expands subPathExpr.
+    """
     uid = pod["metadata"]["uid"]
-    volumes = {volume["name"]: volume for volume in volumes_of(pod)}
     found = []
     for number, mount in enumerate(container.get("volumeMounts") or ()):
-        folder = host_folder(volumes[mount["name"]], uid, paths)
+        volume = volumes[mount["name"]]
+        folder = host_folder(volume, uid, paths)
         inner = _inner(mount, known)
         if inner:
             target = paths.pod(uid) / "subpaths" / container["name"] / f"{number}"
@@ -35,7 +43,7 @@ def container_mounts(
             Mount(
                 mount["mountPath"],
                 str(folder),
-                bool(mount.get("readOnly")),
+                bool(mount.get("readOnly") or (volume.get(kind_of(volume)) or {}).get("readOnly")),
                 Propagation(mount.get("mountPropagation") or "None"),
             )
         )

@@ -212,6 +212,12 @@ class Api:
             return {"status": {"token": f"token of {name}", "expirationTimestamp": "2099-01-01T00:00:00Z"}}
         raise AssertionError((kind.kind, subresource))
 
+    async def get(self, kind, namespace, name, subresource=""):
+        found = self.objects.get((kind.kind, namespace, name))
+        if found is None:
+            raise not_found(kind.plural, name)
+        return found
+
     async def pages(self, kind, namespace="", labels="", fields=""):
         name = fields.removeprefix("metadata.name=")
         found = self.objects.get((kind.kind, namespace, name))

@@ -210,3 +210,26 @@ async def test_a_pod_s_cgroup_has_its_limits_and_goes(agent, api, containerd):
     api.delete_pod("small")
     await api.seen("small", lambda pod: pod is None)
     assert not Path(f"/sys/fs/cgroup/memory{cgroup}").exists()
+
+
+async def test_a_claim_finds_the_volume_bound_to_it(agent, api, tmp_path):
+    (tmp_path / "disk").mkdir()
+    claimed = {"name": "data", "persistentVolumeClaim": {"claimName": "c"}}
+    mounts = [{"name": "data", "mountPath": "/data"}]
+    spec = one("cat /data/told; sleep 600", volumeMounts=mounts) | {"volumes": [claimed]}
+    api.add_pod("claims", spec)
+    async with asyncio.timeout(10):
+        while not any(event["reason"] == "FailedMount" for event in api.events):
+            await api.news()
+    (tmp_path / "disk/told").write_text("kept\n")
+    api.objects["PersistentVolume", "", "v"] = {
+        "metadata": {"name": "v"},
+        "spec": {"claimRef": {"uid": "claim"}, "local": {"path": str(tmp_path / "disk")}},
+    }
+    api.objects["PersistentVolumeClaim", "tests", "c"] = {
+        "metadata": {"namespace": "tests", "name": "c", "uid": "claim"},
+        "spec": {"volumeName": "v"},
+        "status": {"phase": "Bound"},
+    }
+    await api.seen("claims", ready)
+    assert await output(agent, "claims") == ["kept"]
