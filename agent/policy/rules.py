@@ -3,9 +3,10 @@
 How it works.  The mangle table's FORWARD sees every packet between pods, after Services were translated, and dropping there
 leaves the filter table to others.  What a node and its own pods say to each other (probes, DNS) does not pass it.
 
-    FORWARD -> WHERRY-POLICY: answers pass; a pod may reach itself
-                 -> WHERRY-EGRESS   (from isolated pods)  -> "O:default/web" -> WHERRY-INGRESS; or DROP
-                 -> WHERRY-INGRESS  (to isolated pods)    -> "I:default/web" -> ACCEPT;         or DROP
+    FORWARD -> WHERRY-POLICY: answers pass
+                 -> WHERRY-EGRESS   (from isolated pods)  -> "O:default/web" -> WHERRY-INGRESS; or WHERRY-DENIED
+                 -> WHERRY-INGRESS  (to isolated pods)    -> "I:default/web" -> ACCEPT;         or WHERRY-DENIED
+                                                                    a pod may reach itself; or DROP <-'
 
 Each packet is asked anew, not each connection, so that a policy holds for existing ones too.  Sets bear the names of the
 chains that use them: "I:default/web" are the pods, "I:default/web:0" the peers of its first rule, "I:default/web:0.1" the
@@ -26,7 +27,7 @@ SHARE = Share(("WHERRY-", "I:", "O:"), {"mangle": (("FORWARD", "-j WHERRY-POLICY
 SET_LENGTH = 31  # IPSET_MAXNAMELEN - 1
 EVERYWHERE = ("0.0.0.0/1", "128.0.0.0/1")  # hash:net has no room for a prefix of length 0
 ANSWERS = ("-m conntrack --ctdir REPLY -j RETURN", "-m conntrack --ctstate RELATED -j RETURN")
-SELF, INGRESS, EGRESS = "WHERRY-SELF", "WHERRY-INGRESS", "WHERRY-EGRESS"
+INGRESS, EGRESS, DENIED = "WHERRY-INGRESS", "WHERRY-EGRESS", "WHERRY-DENIED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +65,18 @@ def render(policies: Iterable[Policy]) -> Rendered:
     isolated = {INGRESS: _pods(incoming), EGRESS: _pods(outgoing)}
     for name, pods in isolated.items():
         out.sets[name] = Set("hash:ip", pods)
-    everyone = isolated[INGRESS] | isolated[EGRESS]
-    out.sets[SELF] = Set("hash:net,net", frozenset(f"{pod},{pod}" for pod in everyone))
+    everyone = sorted(isolated[INGRESS] | isolated[EGRESS])
+    out.chains[DENIED] = (*(f"-s {pod}/32 -d {pod}/32 -j ACCEPT" for pod in everyone), "-j DROP")
     out.chains["WHERRY-POLICY"] = (
         *ANSWERS,
-        f"-m set --match-set {SELF} src,dst -j RETURN",
         f"-m set --match-set {EGRESS} src -j {EGRESS}",
         f"-m set --match-set {INGRESS} dst -j {INGRESS}",
     )
-    out.chains[EGRESS] = (*(_policy(out, policy, policy.egress or (), OUT) for policy in outgoing), "-j DROP")
+    out.chains[EGRESS] = (*(_policy(out, policy, policy.egress or (), OUT) for policy in outgoing), f"-j {DENIED}")
     out.chains[INGRESS] = (
         f"-m set ! --match-set {INGRESS} dst -j ACCEPT",
         *(_policy(out, policy, policy.ingress or (), IN) for policy in incoming),
-        "-j DROP",
+        f"-j {DENIED}",
     )
     return out
 

@@ -92,7 +92,7 @@ def own_objects(defaults: Iterable[Object]) -> list[Object]:
     """What only wherry has.
 
     All controllers are one process and one user here, so that user is bound to the rules of all their roles.  An agent is
-    proxy and names' server too, so nodes may read what kube-proxy reads.  A node renews its own certificate.  The scheduler
+    proxy and names' server too, so nodes may read what kube-proxy reads, and the policies they apply.  A node renews its own certificate.  The scheduler
     reads the nodes' load off their heartbeats.
     """
     rules = [
@@ -103,13 +103,16 @@ def own_objects(defaults: Iterable[Object]) -> list[Object]:
     ]
     renewal = {"apiGroups": ["certificates.k8s.io"], "verbs": ["create"]}
     renewal |= {"resources": ["certificatesigningrequests/selfnodeclient"]}
+    isolation = {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": ["get", "list", "watch"]}
     heartbeats = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "list", "watch"]}
     return [
         _cluster_role("wherry:controllers", rules),
         _cluster_role("wherry:node-renewal", [renewal]),
+        _cluster_role("wherry:node-policies", [isolation]),
         _binding("wherry:controllers", "wherry:controllers", "User", "system:kube-controller-manager"),
         _binding("wherry:node-proxier", "system:node-proxier", "Group", "system:nodes"),
         _binding("wherry:node-renewal", "wherry:node-renewal", "Group", "system:nodes"),
+        _binding("wherry:node-policies", "wherry:node-policies", "Group", "system:nodes"),
         _within(HEARTBEATS, _cluster_role("wherry:heartbeats", [heartbeats])),
         _within(HEARTBEATS, _binding("wherry:heartbeats", "wherry:heartbeats", "User", "system:kube-scheduler")),
     ]

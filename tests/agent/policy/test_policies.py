@@ -107,6 +107,7 @@ GOLDEN = """\
 *mangle
 :I:x/p - [0:0]
 :O:x/out - [0:0]
+:WHERRY-DENIED - [0:0]
 :WHERRY-EGRESS - [0:0]
 :WHERRY-INGRESS - [0:0]
 :WHERRY-POLICY - [0:0]
@@ -114,14 +115,15 @@ GOLDEN = """\
 -A I:x/p -m set --match-set I:x/p:0 src -m set --match-set I:x/p:0.1 dst,dst -j ACCEPT
 -A I:x/p -p sctp --dport 5000:5010 -j ACCEPT
 -A O:x/out -m set --match-set O:x/out:0 dst -j WHERRY-INGRESS
+-A WHERRY-DENIED -s 10.42.0.2/32 -d 10.42.0.2/32 -j ACCEPT
+-A WHERRY-DENIED -j DROP
 -A WHERRY-EGRESS -m set --match-set O:x/out src -j O:x/out
--A WHERRY-EGRESS -j DROP
+-A WHERRY-EGRESS -j WHERRY-DENIED
 -A WHERRY-INGRESS -m set ! --match-set WHERRY-INGRESS dst -j ACCEPT
 -A WHERRY-INGRESS -m set --match-set I:x/p dst -j I:x/p
--A WHERRY-INGRESS -j DROP
+-A WHERRY-INGRESS -j WHERRY-DENIED
 -A WHERRY-POLICY -m conntrack --ctdir REPLY -j RETURN
 -A WHERRY-POLICY -m conntrack --ctstate RELATED -j RETURN
--A WHERRY-POLICY -m set --match-set WHERRY-SELF src,dst -j RETURN
 -A WHERRY-POLICY -m set --match-set WHERRY-EGRESS src -j WHERRY-EGRESS
 -A WHERRY-POLICY -m set --match-set WHERRY-INGRESS dst -j WHERRY-INGRESS
 COMMIT
@@ -143,7 +145,6 @@ def test_golden_text():
         "O:x/out:0": ["0.0.0.0/1", "128.0.0.0/1"],
         "WHERRY-EGRESS": ["10.42.0.2"],
         "WHERRY-INGRESS": ["10.42.0.2"],
-        "WHERRY-SELF": ["10.42.0.2,10.42.0.2"],
     }
 
 
