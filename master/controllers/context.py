@@ -44,7 +44,12 @@ POD_METADATA = tuple(name for name in KEPT_METADATA if name not in {"annotations
 POD_SPEC = ("nodeName", "hostname", "subdomain", "tolerations", "readinessGates", "hostNetwork")
 POD_STATUS = ("phase", "podIP", "podIPs", "reason")
 POD_CONDITIONS = frozenset(("Ready",))
-POD_ANNOTATIONS = ("controller.kubernetes.io/pod-deletion-cost",)
+POD_ANNOTATIONS = (
+    "controller.kubernetes.io/pod-deletion-cost",
+    "batch.kubernetes.io/job-completion-index",
+    "batch.kubernetes.io/job-index-failure-count",
+    "batch.kubernetes.io/job-index-ignored-failure-count",
+)
 
 
 @dataclass

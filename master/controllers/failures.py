@@ -13,6 +13,18 @@ def containers(pod: Object) -> list[Object]:
     return [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
 
 
+def ended_at(pod: Object) -> str:
+    """When its last container ended; empty while none has."""
+    ends = [((status.get("state") or {}).get("terminated") or {}).get("finishedAt", "") for status in containers(pod)]
+    return max(ends, default="") or ""
+
+
+def action_of(job: Object, pod: Object) -> str:
+    """What the failure policy makes of a failed pod; `Count` where it says nothing."""
+    rule = matching_rule(job, pod)
+    return rule[0] if rule is not None else "Count"
+
+
 def matching_rule(job: Object, pod: Object) -> tuple[str, str] | None:
     """(action, message) of the first rule that the failed pod meets."""
     for number, rule in enumerate((job["spec"].get("podFailurePolicy") or {}).get("rules") or ()):

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from kube import times
+from kube import selectors, times
 from kube.errors import ApiError
 from kube.events import NORMAL, WARNING, about
-from master.controllers import jobs
+from kube.informers import Index
+from kube.selectors import LabelSelector
+from master.controllers import indexes, jobs
+from master.controllers.claiming import by_labels, wakes
 from master.controllers.context import POD, Context
 from master.controllers.jobs import JOB, TRACKING, Pods, Verdict
 from master.controllers.loop import Loop
@@ -28,6 +31,7 @@ from master.controllers.objects import (
 from master.controllers.podmaking import PodMaker
 
 COMPONENT = "job-controller"
+SHOWN_IF_SET = frozenset(("active", "succeeded", "failed", "completedIndexes"))
 
 
 def build(context: Context) -> Loop:
@@ -42,20 +46,21 @@ class Jobs:
         self._counted: dict[str, set[str]] = {}
         self._events = context.recorder(COMPONENT)
         self.loop = Loop(COMPONENT, self.reconcile, lambda: list(self._jobs.store))
+        self._tracked = Index(self._maker.pods, _tracked_for)
         self._jobs.on_change(self._job_changed)
-        self._maker.pods.on_change(self._pod_changed)
+        self._maker.pods.on_change(wakes(JOB, self._jobs, _selector, self.loop.add))
+        self._maker.pods.on_change(self._tracked_changed)
 
     async def reconcile(self, key: Key) -> float | None:
         job = self._jobs.store.get(key)
-        if job is None or not self._maker.has_seen(key):
+        if job is not None and (job["spec"].get("managedBy") not in jobs.OURS or not self._maker.has_seen(key)):
             return None
-        owned = self._maker.owned(job)
-        if is_deleting(job):
-            await self._let_go([pod for pod in owned if jobs.is_tracked(pod)])
-            return None
-        if jobs.finished(job):
-            await self._let_go([pod for pod in owned if jobs.is_tracked(pod)])
-            return await self._expire(key, job)
+        if job is None or is_deleting(job) or jobs.finished(job):
+            await self._let_go(self._tracked.get(key))
+            return await self._expire(key, job) if job is not None and not is_deleting(job) else None
+        owned = await self._maker.claim(job, by_labels(_selector(job)), TRACKING)
+        mine = {pod["metadata"]["uid"] for pod in owned}
+        await self._let_go([pod for pod in self._tracked.get(key) if pod["metadata"]["uid"] not in mine])
         now, pods = datetime.now(UTC), jobs.sort_pods(job, self._present(job, owned))
         status = {**(job.get("status") or {})}
         over = self._decided(job) or jobs.verdict(job, pods, now)
@@ -82,9 +87,10 @@ class Jobs:
             status["active"] = 0
         else:
             await self._maker.delete_all(key, job, jobs.surplus(job, pods))
-            rest = jobs.backoff(job, pods, now)
-            wanted = jobs.missing(job, pods) if not rest else []
-            refused = await self._maker.create_all(key, job, [jobs.new_pod(job, index) for index in wanted])
+            wanted, rest = jobs.starts(job, pods, now)
+            last = jobs.last_failures(job, pods)
+            made = [jobs.new_pod(job, index, None if index is None else last.get(index)) for index in wanted]
+            refused = await self._maker.create_all(key, job, made)
             if refused:
                 raise ApiError(500, "FailedCreate", refused)
             status["active"] = len(pods.active) + len(wanted)
@@ -104,8 +110,11 @@ class Jobs:
         suspended = bool(job["spec"].get("suspend"))
         status["ready"] = sum(map(is_ready, pods.active))
         status["terminating"] = len(pods.terminating)
-        if jobs.is_indexed(job) and (done := jobs.completed_indexes(job, pods)):
-            status["completedIndexes"] = jobs.index_text(done)
+        if indexes.is_indexed(job):
+            done = jobs.completed_indexes(job, pods)
+            status |= {"completedIndexes": indexes.index_text(done), "succeeded": len(done)}
+            if indexes.limits_each(job):
+                status["failedIndexes"] = indexes.index_text(jobs.failed_indexes(job, pods))
         noted = condition(job, "Suspended")
         if suspended != (noted is not None and noted["status"] == "True"):
             if suspended or noted is not None:
@@ -131,8 +140,8 @@ class Jobs:
     async def _count(self, key: Key, job: Object, ended: dict[str, list[Object]], status: Object) -> None:
         """Name the ended pods, let them go, then count them; the job is over when all are counted."""
         names = jobs.uncounted(job)
-        for outcome in ("succeeded", "failed"):
-            fresh = [pod["metadata"]["uid"] for pod in ended[outcome] if not jobs.ignored(job, pod)]
+        for outcome in ("failed",) if indexes.is_indexed(job) else ("succeeded", "failed"):
+            fresh = [pod["metadata"]["uid"] for pod in filter(jobs.counter(job), ended[outcome])]
             names[outcome] = list(dict.fromkeys([*(names.get(outcome) or ()), *fresh]))
         status["uncountedTerminatedPods"] = {outcome: listed for outcome, listed in names.items() if listed}
         version = job["metadata"]["resourceVersion"]
@@ -168,9 +177,7 @@ class Jobs:
 
     async def _write(self, key: Key, version: str, before: Object, status: Object) -> tuple[str, Object]:
         """Written over the version it was computed from and no other; the version and status that are there now."""
-        shown = {
-            name: value for name, value in status.items() if value or name not in ("active", "succeeded", "failed")
-        }
+        shown = {name: value for name, value in status.items() if value or name not in SHOWN_IF_SET}
         change = status_patch(before, shown)
         if change is None:
             return version, before
@@ -208,8 +215,22 @@ class Jobs:
         for job in filter(None, (new or old,)):
             self.loop.add(key_of(job))
 
-    def _pod_changed(self, _event: str, old: Object | None, new: Object | None) -> None:
-        for pod in filter(None, (old, new)):
-            reference = controller_of(pod)
-            if reference is not None and reference["kind"] == JOB.kind:
-                self.loop.add((pod["metadata"]["namespace"], reference["name"]))
+    def _tracked_changed(self, _event: str, _old: Object | None, new: Object | None) -> None:
+        """A pod that carries our finalizer is let go by us even when its job is gone or lost it."""
+        if new is not None and controller_of(new) is None:
+            for key in _tracked_for(new):
+                self.loop.add(key)
+
+
+def _selector(job: Object) -> LabelSelector:
+    return selectors.from_object(job["spec"].get("selector"))
+
+
+def _tracked_for(pod: Object) -> list[Key]:
+    """The job that a pod with our finalizer is, or was, of."""
+    meta = pod["metadata"]
+    if not jobs.is_tracked(pod):
+        return []
+    owner = controller_of(pod)
+    name = (meta.get("labels") or {}).get(jobs.JOB_NAME, "") if owner is None else owner["name"]
+    return [(meta["namespace"], name)]

@@ -7,22 +7,27 @@ twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from kube import times
-from master.controllers.failures import containers, matching_rule
+from master.controllers import indexes
+from master.controllers.failures import action_of, containers, ended_at, matching_rule
+from master.controllers.indexes import INDEX, index_of, is_indexed
 from master.controllers.objects import Object, is_deleting, is_ended, is_ready, kind
 from master.controllers.podmaking import pod_from
 
 JOB = kind("batch/v1", "Job")
 TRACKING = "batch.kubernetes.io/job-tracking"
-INDEX = "batch.kubernetes.io/job-completion-index"
-CONTROLLER_UID, JOB_NAME = "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name"
+JOB_NAME = "batch.kubernetes.io/job-name"
+OURS = (None, "kubernetes.io/job-controller")
+"""What `spec.managedBy` says of a job that is ours to run."""
 FIRST_BACKOFF, MOST_BACKOFF = 10.0, 600.0
 BACKOFF_LIMIT = 6
+BURST = 500
+"""The most pods started at one go."""
 
 
 class Verdict(NamedTuple):
@@ -78,16 +83,6 @@ def without_tracking(pod: Object) -> Object:
     }
 
 
-def is_indexed(job: Object) -> bool:
-    return bool(job["spec"].get("completionMode") == "Indexed")
-
-
-def index_of(pod: Object) -> int:
-    meta = pod["metadata"]
-    text = {**(meta.get("annotations") or {}), **(meta.get("labels") or {})}.get(INDEX, "-1")
-    return int(text) if text.isdigit() else -1
-
-
 def finished(job: Object) -> str:
     """`Complete` or `Failed` when the job says so, else empty."""
     for item in (job.get("status") or {}).get("conditions") or ():
@@ -101,54 +96,65 @@ def uncounted(job: Object) -> dict[str, list[str]]:
 
 
 def total(job: Object, pods: Pods, outcome: str) -> int:
-    """Counted, named, and seen but not yet named."""
+    """Counted, named, and seen but not yet named; of an indexed job, the indexes that succeeded."""
+    if is_indexed(job) and outcome == "succeeded":
+        return len(completed_indexes(job, pods))
     named = uncounted(job).get(outcome) or []
-    ended = pods.succeeded if outcome == "succeeded" else pods.failed
-    fresh = [pod for pod in ended if is_tracked(pod) and pod["metadata"]["uid"] not in named and not ignored(job, pod)]
-    return int((job.get("status") or {}).get(outcome, 0)) + len(named) + len(fresh)
+    fresh = [pod for pod in outcomes(job, pods, "")[outcome] if pod["metadata"]["uid"] not in named]
+    return int((job.get("status") or {}).get(outcome, 0)) + len(named) + len(list(filter(counter(job), fresh)))
 
 
 def completed_indexes(job: Object, pods: Pods) -> set[int]:
-    done = parse_indexes((job.get("status") or {}).get("completedIndexes", ""))
-    wanted = range(job["spec"].get("completions") or 0)
-    return {number for number in done | {index_of(pod) for pod in pods.succeeded} if number in wanted}
+    fresh = {index_of(pod) for pod in pods.succeeded} & set(indexes.wanted(job))
+    return indexes.noted(job, "completedIndexes") | fresh
 
 
-def parse_indexes(text: str) -> set[int]:
-    """`0-2,5` → {0, 1, 2, 5}."""
-    found: set[int] = set()
-    for part in filter(None, text.split(",")):
-        first, _, last = part.partition("-")
-        found.update(range(int(first), int(last or first) + 1))
-    return found
+def failed_indexes(job: Object, pods: Pods) -> set[int]:
+    return indexes.failed_for_good(job, pods.failed, completed_indexes(job, pods))
 
 
-def index_text(numbers: Iterable[int]) -> str:
-    """{0, 1, 2, 5} → `0-2,5`."""
-    runs: list[list[int]] = []
-    for number in sorted(numbers):
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
+def last_failures(job: Object, pods: Pods) -> dict[int, Object]:
+    """The failed pod of each index that is still to be followed by another."""
+    settled = completed_indexes(job, pods) | failed_indexes(job, pods) | {index_of(pod) for pod in pods.active}
+    return indexes.last_failures(job, pods.failed, settled)
 
 
 # Whether it is over
 
 
 def verdict(job: Object, pods: Pods, now: datetime) -> Verdict | None:
-    """Failure goes before success: a policy first, then the back-off limit, then the deadline."""
+    """Failure goes before success: a policy first, then the limits, then the deadline."""
     if said := next(filter(None, (by_policy(job, pod) for pod in pods.failed)), None):
         return Verdict("Failed", "PodFailurePolicy", said)
     limit = job["spec"].get("backoffLimit", BACKOFF_LIMIT)
-    if total(job, pods, "failed") > limit or restarts(job, pods) > limit:
+    restarted = restarts(job, pods)
+    if total(job, pods, "failed") > limit or (restarted and restarted >= limit):
         return Verdict("Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit")
     left = until_deadline(job, now)
     if left is not None and left <= 0:
         return Verdict("Failed", "DeadlineExceeded", "Job was active longer than specified deadline")
-    if is_done(job, pods):
-        return Verdict("Complete", "CompletionsReached", "Reached expected number of succeeded pods")
+    return by_index(job, pods) or (DONE if is_done(job, pods) else None)
+
+
+DONE = Verdict("Complete", "CompletionsReached", "Reached expected number of succeeded pods")
+
+
+def by_index(job: Object, pods: Pods) -> Verdict | None:
+    """What the indexes alone decide."""
+    if not is_indexed(job):
+        return None
+    failed, completed, most = (
+        failed_indexes(job, pods),
+        completed_indexes(job, pods),
+        job["spec"].get("maxFailedIndexes"),
+    )
+    if most is not None and len(failed) > most:
+        said = "Job has exceeded the specified maximal number of failed indexes"
+        return Verdict("Failed", "MaxFailedIndexesExceeded", said)
+    if failed and len(failed) + len(completed) >= job["spec"]["completions"]:
+        return Verdict("Failed", "FailedIndexes", "Job has failed indexes")
+    if said := indexes.matched_success(job, completed):
+        return Verdict("Complete", "SuccessPolicy", said)
     return None
 
 
@@ -156,8 +162,6 @@ def is_done(job: Object, pods: Pods) -> bool:
     completions = job["spec"].get("completions")
     if completions is None:
         return total(job, pods, "succeeded") > 0 and not pods.active and not pods.terminating
-    if is_indexed(job):
-        return len(completed_indexes(job, pods)) >= int(completions)
     return total(job, pods, "succeeded") >= int(completions)
 
 
@@ -181,17 +185,25 @@ def by_policy(job: Object, pod: Object) -> str:
     return rule[1] if rule is not None and rule[0] == "FailJob" else ""
 
 
-def ignored(job: Object, pod: Object) -> bool:
-    rule = matching_rule(job, pod) if is_ended(pod) and pod["status"]["phase"] == "Failed" else None
-    return rule is not None and rule[0] == "Ignore"
+def counter(job: Object) -> Callable[[Object], bool]:
+    """Which of the pods let go raise a count: neither those a policy ignores, nor those of no index of ours."""
+    numbers = indexes.wanted(job) if is_indexed(job) else None
+
+    def counts(pod: Object) -> bool:
+        ignored = pod["status"].get("phase") == "Failed" and action_of(job, pod) == "Ignore"
+        return not ignored and (numbers is None or index_of(pod) in numbers)
+
+    return counts
 
 
 def outcomes(job: Object, pods: Pods, over: str) -> dict[str, list[Object]]:
     """The pods that can be let go, by what they count as; a failed job's last pods failed, a complete one's count nothing."""
     rest = [pod for pod in (*pods.active, *pods.terminating) if pod not in pods.failed]
+    kept = [] if over else [pod["metadata"]["uid"] for pod in last_failures(job, pods).values()]
+    failed = [pod for pod in pods.failed if pod["metadata"]["uid"] not in kept]
     return {
         "succeeded": list(filter(is_tracked, pods.succeeded)),
-        "failed": [pod for pod in (*pods.failed, *(rest if over == "Failed" else ())) if is_tracked(pod)],
+        "failed": [pod for pod in (*failed, *(rest if over == "Failed" else ())) if is_tracked(pod)],
         "": [pod for pod in rest if over == "Complete" and is_tracked(pod)],
     }
 
@@ -199,7 +211,7 @@ def outcomes(job: Object, pods: Pods, over: str) -> dict[str, list[Object]]:
 # What to start
 
 
-def missing(job: Object, pods: Pods) -> list[int | None]:
+def missing(job: Object, pods: Pods, resting: Container[int] = ()) -> list[int | None]:
     """The indexes to start (None where pods have none): never more at a time than `parallelism`."""
     spec = job["spec"]
     running = [*pods.active, *(() if replaces_terminating(job) else pods.terminating)]
@@ -207,51 +219,66 @@ def missing(job: Object, pods: Pods) -> list[int | None]:
     succeeded = total(job, pods, "succeeded")
     if completions is None:
         wanted = len(running) if succeeded else parallel
-        return [None] * max(0, wanted - len(running))
+        return [None] * min(BURST, max(0, wanted - len(running)))
     if not is_indexed(job):
-        return [None] * max(0, min(parallel, completions - succeeded) - len(running))
-    busy = {index_of(pod) for pod in running} | completed_indexes(job, pods)
-    free = [number for number in range(completions) if number not in busy]
-    return list(free[: max(0, parallel - len(running))])
+        return [None] * min(BURST, max(0, min(parallel, completions - succeeded) - len(running)))
+    busy = {index_of(pod) for pod in running} | completed_indexes(job, pods) | failed_indexes(job, pods)
+    free = [number for number in range(completions) if number not in busy and number not in resting]
+    return list(free[: min(BURST, max(0, parallel - len(running)))])
+
+
+def starts(job: Object, pods: Pods, now: datetime) -> tuple[list[int | None], float]:
+    """What to start now, and seconds after which a failure has been rested for long enough; 0: none rests."""
+    if not indexes.limits_each(job):
+        rest = backoff(job, pods, now)
+        return ([] if rest else missing(job, pods)), rest
+    waits = {number: _rest(pod, indexes.attempts(pod), now) for number, pod in last_failures(job, pods).items()}
+    resting = {number: wait for number, wait in waits.items() if wait}
+    return missing(job, pods, resting), min(resting.values(), default=0.0)
 
 
 def surplus(job: Object, pods: Pods) -> list[Object]:
-    """Active pods beyond `parallelism`, and doubles of an index."""
+    """Active pods beyond `parallelism`, doubles of an index, and those of an index that is wanted no more."""
     seen: set[int] = set()
-    doubles = []
-    for pod in pods.active:
-        if is_indexed(job):
-            (doubles.append(pod) if index_of(pod) in seen else seen.add(index_of(pod)))
-    others = [pod for pod in pods.active if pod not in doubles]
+    needless = []
+    if is_indexed(job):
+        for pod in pods.active:
+            number = index_of(pod)
+            if number in seen or number not in indexes.wanted(job):
+                needless.append(pod)
+            seen.add(number)
+    others = [pod for pod in pods.active if pod not in needless]
     others.sort(key=is_ready)
-    return doubles + others[: max(0, len(others) - job["spec"].get("parallelism", 1))]
+    return needless + others[: max(0, len(others) - job["spec"].get("parallelism", 1))]
 
 
 def backoff(job: Object, pods: Pods, now: datetime) -> float:
     """Seconds until a failed pod may be followed by the next: ten, doubled with every failure since a success."""
-    ends = sorted(_ended_at(pod) for pod in pods.failed)
-    last_success = max((_ended_at(pod) for pod in pods.succeeded), default="")
-    failures = [end for end in ends if end > last_success]
-    if not failures or not failures[-1]:
+    last_success = max((ended_at(pod) for pod in pods.succeeded), default="")
+    failures = sorted((pod for pod in pods.failed if ended_at(pod) > last_success), key=ended_at)
+    return _rest(failures[-1], len(failures), now) if failures else 0.0
+
+
+def _rest(last: Object, failures: int, now: datetime) -> float:
+    """Seconds that are left after a failure that was so many in a row."""
+    ended = ended_at(last)
+    if not ended:
         return 0.0
-    wait = min(MOST_BACKOFF, FIRST_BACKOFF * 2 ** min(len(failures) - 1, 10))
-    left: float = wait - (now - times.parse(failures[-1])).total_seconds()
+    wait = min(MOST_BACKOFF, FIRST_BACKOFF * 2 ** min(failures - 1, 10))
+    left: float = wait - (now - times.parse(ended)).total_seconds()
     return max(0.0, left)
 
 
-def _ended_at(pod: Object) -> str:
-    ends = [((status.get("state") or {}).get("terminated") or {}).get("finishedAt", "") for status in containers(pod)]
-    return max(ends, default="") or ""
-
-
-def new_pod(job: Object, index: int | None) -> Object:
+def new_pod(job: Object, index: int | None, last: Object | None = None) -> Object:
+    """A pod of the job; `last` is the failed one of the same index that it follows."""
     pod = pod_from(job, JOB, job["spec"]["template"])
     meta = pod["metadata"]
     meta["finalizers"] = [*(meta.get("finalizers") or ()), TRACKING]
     if index is not None:
         meta["generateName"] = f"{job['metadata']['name']}-{index}-"
         meta["labels"] = {**(meta.get("labels") or {}), INDEX: str(index)}
-        meta["annotations"] = {**(meta.get("annotations") or {}), INDEX: str(index)}
+        counts = indexes.counts_after(job, last)
+        meta["annotations"] = {**(meta.get("annotations") or {}), INDEX: str(index), **counts}
         pod["spec"] = _with_index(pod["spec"], f"{job['metadata']['name']}-{index}")
     return pod
 

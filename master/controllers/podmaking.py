@@ -10,6 +10,7 @@ from kube.errors import ApiError
 from kube.events import NORMAL, WARNING, Recorder, about
 from kube.informers import Index
 from kube.kinds import Kind
+from master.controllers.claiming import Matches, claims
 from master.controllers.context import POD, Context
 from master.controllers.expectations import Expectations
 from master.controllers.objects import Key, Object, controller_uid, key_of, owner_reference
@@ -62,6 +63,27 @@ class PodMaker:
 
     def orphans(self, namespace: str) -> list[Object]:
         return self._by_owner.get(("orphan", namespace))
+
+    async def claim(self, owner: Object, matches: Matches, finalizer: str = "") -> list[Object]:
+        """The owner's pods, with orphans that match taken in and what matches no more let go; `finalizer` marks its own."""
+        found = claims(owner, matches, self.owned(owner), self.orphans(owner["metadata"]["namespace"]))
+        for pod in found.adopt:
+            references = [*(pod["metadata"].get("ownerReferences") or ()), owner_reference(self._row, owner)]
+            await self._hand(pod, references, added=finalizer)
+        for pod in found.release:
+            uid = owner["metadata"]["uid"]
+            references = [item for item in pod["metadata"].get("ownerReferences") or () if item["uid"] != uid]
+            await self._hand(pod, references, dropped=finalizer)
+        return [*found.kept, *found.adopt]
+
+    async def _hand(self, pod: Object, references: list[Object], added: str = "", dropped: str = "") -> None:
+        """Write whose the pod is, over the very pod that was seen."""
+        meta = pod["metadata"]
+        change: Object = {"uid": meta["uid"], "ownerReferences": references or None}
+        if added or dropped:
+            kept = [name for name in meta.get("finalizers") or () if name not in (added, dropped)]
+            change["finalizers"] = [*kept, *filter(None, (added,))] or None
+        await self._client.patch(POD, *key_of(pod), {"metadata": change})
 
     def has_seen(self, key: Key) -> bool:
         """Whether all that was done for the owner has come back: before, its pods cannot be counted."""

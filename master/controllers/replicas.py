@@ -1,6 +1,6 @@
 """ReplicaSets and ReplicationControllers, the arithmetic: what is wanted against the pods that are there.
 
-`plan` says which to make, delete, adopt or let go, `status` what to tell; the two kinds differ in a row of `FLAVOURS`.
+`plan` says how many to make and which to delete, `status` what to tell; the two kinds differ in a row of `FLAVOURS`.
 `replicating` applies it.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -56,27 +55,19 @@ FLAVOURS = (
 )
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     create: int = 0
     delete: tuple[Object, ...] = ()
-    adopt: tuple[Object, ...] = ()
-    release: tuple[Object, ...] = ()
 
 
-def plan(owner: Object, selector: LabelSelector, owned: Iterable[Object], orphans: Iterable[Object]) -> Plan:
-    """What to do so that `spec.replicas` active pods match; an owner that is being deleted does nothing."""
+def plan(owner: Object, pods: Iterable[Object]) -> Plan:
+    """What to do so that `spec.replicas` of its pods are active; an owner that is being deleted does nothing."""
     if is_deleting(owner):
         return Plan()
-    mine: list[Object] = []
-    release: list[Object] = []
-    for pod in owned:
-        (mine if selector.matches(pod["metadata"].get("labels")) else release).append(pod)
-    adopt = [pod for pod in orphans if is_active(pod) and selector.matches(pod["metadata"].get("labels"))]
-    active = [pod for pod in [*mine, *adopt] if is_active(pod)]
+    active = list(filter(is_active, pods))
     missing = owner["spec"].get("replicas", 1) - len(active)
     surplus = tuple(deletion_order(active)[: min(-missing, BURST)]) if missing < 0 else ()
-    return Plan(max(0, min(missing, BURST)), surplus, tuple(adopt), tuple(release))
+    return Plan(max(0, min(missing, BURST)), surplus)
 
 
 def deletion_order(pods: Sequence[Object]) -> list[Object]:

@@ -1,4 +1,4 @@
-"""ReplicaSets: how many to make, whom to delete, whom to adopt, what to say."""
+"""ReplicaSets: how many to make, whom to delete, what to say."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kube import selectors
 from master.controllers.replicas import FLAVOURS, deletion_order, plan, status
 
-SELECTOR = selectors.from_labels({"app": "x"})
 NOW = datetime(2026, 1, 1, 0, 1, tzinfo=UTC)
 REPLICA_SET, CONTROLLER = FLAVOURS
 
@@ -36,32 +34,19 @@ def owner(replicas: int, **parts) -> dict:
 )
 def test_the_number(pod, wanted, phases, create, delete):
     pods = [pod(f"p{number}", phase) for number, phase in enumerate(phases)]
-    todo = plan(owner(wanted), SELECTOR, pods, [])
+    todo = plan(owner(wanted), pods)
     assert (todo.create, len(todo.delete)) == (create, delete)
 
 
 def test_one_on_its_way_out_counts_no_more(pod):
     leaving = pod("a", deletionTimestamp="2026-01-01T00:00:00Z")
-    assert plan(owner(1), SELECTOR, [leaving], []).create == 1
+    assert plan(owner(1), [leaving]).create == 1
 
 
 def test_an_owner_on_its_way_out_does_nothing(pod):
     leaving = owner(3)
     leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    assert plan(leaving, SELECTOR, [pod("a")], [pod("b")]) == plan(leaving, SELECTOR, [], [])
-
-
-def test_orphans_that_match_are_adopted_and_count(pod):
-    stranger = pod("s", labels={"app": "y"})
-    todo = plan(owner(2), SELECTOR, [], [pod("a"), stranger])
-    assert [item["metadata"]["name"] for item in todo.adopt] == ["a"]
-    assert todo.create == 1
-
-
-def test_one_whose_label_changed_is_let_go_and_replaced(pod):
-    changed = pod("a", labels={"app": "y"})
-    todo = plan(owner(1), SELECTOR, [changed], [])
-    assert (todo.release, todo.create, todo.delete) == ((changed,), 1, ())
+    assert plan(leaving, [pod("a")]) == plan(leaving, []) == (0, ())
 
 
 @pytest.mark.parametrize(
@@ -119,9 +104,9 @@ def test_doing_what_the_plan_says_leaves_nothing_to_do(wanted, phases):
         return {"metadata": meta, "spec": {}, "status": {"phase": phase}}
 
     pods = [make(f"p{number}", phase) for number, phase in enumerate(phases)]
-    todo = plan(owner(wanted), SELECTOR, pods, [])
+    todo = plan(owner(wanted), pods)
     gone = [item["metadata"]["name"] for item in todo.delete]
     after = [item for item in pods if item["metadata"]["name"] not in gone]
     after += [make(f"n{number}", "Pending") for number in range(todo.create)]
-    again = plan(owner(wanted), SELECTOR, after, [])
+    again = plan(owner(wanted), after)
     assert (again.create, again.delete) == (0, ())

@@ -52,8 +52,8 @@ class Cluster:
     clock: Any
     authority: certificates.Pair
     ready: bool = True
-    exits: int | None = None
-    """The code that containers exit with at once; None: they run."""
+    exits: int | Callable[[dict[str, Any]], int | None] | None = None
+    """The code that containers exit with at once, or what says it of a pod; None: they run."""
     ended_at: str = "2026-01-01T00:00:00Z"
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -122,8 +122,9 @@ class Cluster:
             ready = {"type": "Ready", "status": "True", "lastTransitionTime": times.now()}
             status = {"phase": "Running", "podIP": "10.42.0.9", "podIPs": [{"ip": "10.42.0.9"}], "conditions": [ready]}
             await self._write(meta, status)
-            if self.exits is not None:
-                await self._write(meta, self._ended(self.exits))
+            code = self.exits(pod) if callable(self.exits) else self.exits
+            if code is not None:
+                await self._write(meta, self._ended(code))
 
     async def _write(self, meta: dict[str, Any], status: dict[str, Any]) -> None:
         await self.client.patch(

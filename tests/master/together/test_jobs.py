@@ -82,3 +82,119 @@ async def test_a_finished_job_goes_after_its_time(cluster):
         return not await cluster.pods()
 
     await cluster.until(none, "its pods to go")
+
+
+POD = kinds.kind_of({"apiVersion": "v1", "kind": "Pod"})
+TRACKING = "batch.kubernetes.io/job-tracking"
+
+
+async def start(cluster, name: str, **spec) -> None:
+    await cluster.node("node-1")
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}
+    body = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}}
+    await cluster.create({**body, "spec": {"template": template, **spec}})
+
+
+async def over(cluster, name: str) -> dict[str, Any]:
+    """The status of a job that has ended."""
+
+    async def ended() -> Any:
+        status = (await cluster.client.get(JOB, "default", name)).get("status") or {}
+        done = {item["type"] for item in status.get("conditions") or ()} & {"Complete", "Failed"}
+        return status if done else None
+
+    return dict(await cluster.until(ended, f"the end of {name}"))
+
+
+def index(pod: dict[str, Any]) -> int:
+    return int(pod["metadata"]["labels"]["batch.kubernetes.io/job-completion-index"])
+
+
+async def test_an_index_may_fail_and_the_others_go_on(cluster):
+    cluster.exits = lambda pod: 1 if index(pod) == 1 else 0
+    each = {"completionMode": "Indexed", "backoffLimitPerIndex": 1}
+    await start(cluster, "each", completions=3, parallelism=3, **each)
+    status = await over(cluster, "each")
+    assert (status["completedIndexes"], status["failedIndexes"]) == ("0,2", "1")
+    assert (status["succeeded"], status["failed"]) == (2, 2)
+    assert [item["reason"] for item in status["conditions"]] == ["FailedIndexes"] * 2
+    counts = {
+        pod["metadata"]["annotations"]["batch.kubernetes.io/job-index-failure-count"] for pod in await cluster.pods()
+    }
+    assert counts == {"0", "1"}
+
+
+async def test_a_success_policy_ends_the_others(cluster):
+    cluster.exits = lambda pod: 0 if index(pod) == 0 else None
+    success = {"rules": [{"succeededIndexes": "0"}]}
+    await start(cluster, "leader", completionMode="Indexed", completions=3, parallelism=3, successPolicy=success)
+    status = await over(cluster, "leader")
+    assert [(item["type"], item["reason"]) for item in status["conditions"]] == [
+        ("SuccessCriteriaMet", "SuccessPolicy"),
+        ("Complete", "SuccessPolicy"),
+    ]
+    assert (status["succeeded"], status.get("active", 0), status["terminating"]) == (1, 0, 0)
+
+
+async def test_pods_are_taken_in_and_let_go(cluster):
+    await start(cluster, "mine", parallelism=1)
+    pod = (await cluster.until(cluster.pods))[0]
+    name = pod["metadata"]["name"]
+    await cluster.client.patch(POD, "default", name, {"metadata": {"ownerReferences": None}})
+
+    async def adopted() -> bool:
+        meta = (await cluster.client.get(POD, "default", name))["metadata"]
+        return bool(meta.get("ownerReferences")) and TRACKING in meta.get("finalizers", ())
+
+    await cluster.until(adopted)
+    await cluster.client.patch(POD, "default", name, {"metadata": {"labels": None}})
+
+    async def released() -> bool:
+        meta = (await cluster.client.get(POD, "default", name))["metadata"]
+        return not meta.get("ownerReferences") and not meta.get("finalizers")
+
+    await cluster.until(released)
+
+
+async def test_pods_outlive_their_job_and_still_go(cluster):
+    await start(cluster, "gone", parallelism=2, completions=2)
+    await cluster.until(cluster.pods)
+    await cluster.client.delete(JOB, "default", "gone", propagation="Background")
+
+    async def none() -> bool:
+        return not await cluster.pods()
+
+    await cluster.until(none, "its pods to go")
+
+
+async def test_an_elastic_job_shrinks_and_a_suspended_one_stops(cluster):
+    await start(cluster, "elastic", completionMode="Indexed", completions=3, parallelism=3)
+
+    async def running(count: int) -> bool:
+        return len([pod for pod in await cluster.pods() if "deletionTimestamp" not in pod["metadata"]]) == count
+
+    await cluster.until(lambda: running(3))
+    await cluster.client.patch(JOB, "default", "elastic", {"spec": {"completions": 1, "parallelism": 1}})
+    await cluster.until(lambda: running(1))
+    await cluster.client.patch(JOB, "default", "elastic", {"spec": {"suspend": True}})
+    await cluster.until(lambda: running(0))
+    cluster.exits = 0
+    await cluster.client.patch(JOB, "default", "elastic", {"spec": {"suspend": False}})
+    status = await over(cluster, "elastic")
+    assert (status["succeeded"], status["completedIndexes"]) == (1, "0")
+    assert {item["type"]: item["reason"] for item in status["conditions"]}["Suspended"] == "JobResumed"
+
+
+async def test_anothers_job_is_left_alone(cluster):
+    await start(cluster, "theirs", managedBy="example.com/other")
+    await start_other(cluster)
+    assert not (await cluster.client.get(JOB, "default", "theirs")).get("status")
+
+
+async def start_other(cluster) -> None:
+    """A job of ours made later, seen through: whatever came before it has been looked at."""
+    cluster.exits = 0
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}
+    body = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "ours"}, "spec": {"template": template}}
+    await cluster.create(body)
+    await over(cluster, "ours")
