@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from kube.kinds import BUILT_IN, Kind
 from master.api import admission
+from master.api.admission.reporting import Reporting
 from master.api.aggregation.delegates import Delegates
 from master.api.cache import Cache
 from master.api.contract import Admission, Authenticator, Authorizer
@@ -68,7 +69,8 @@ class Server:
         self.api = api
         self.watches = watches
         self.following: asyncio.Task[None] | None = None
-        self.living: asyncio.Task[None] | None = None
+        self.beside: list[asyncio.Task[None]] = []
+        """What settles objects of the server's own: definitions, policies."""
 
     async def followed(self) -> None:
         """Until the cache stops to follow the store, which it does not on its own."""
@@ -77,7 +79,7 @@ class Server:
 
     async def stop(self) -> None:
         self.watches.end_all()
-        for task in filter(None, (self.living, self.following)):
+        for task in filter(None, (*self.beside, self.following)):
             task.cancel()
             await asyncio.wait({task})
 
@@ -103,7 +105,10 @@ async def open_server(
         raise
     server = build(store, cache, given, served)
     server.following = following
-    server.living = asyncio.create_task(Living(server.registry).run(), name="definitions")
+    server.beside = [
+        asyncio.create_task(Living(server.registry).run(), name="definitions"),
+        asyncio.create_task(Reporting(server.registry, served).run(), name="policies"),
+    ]
     return server
 
 

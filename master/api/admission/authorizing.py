@@ -15,12 +15,14 @@ from master.api.cel.values import Type
 from master.api.contract import Attributes, Authorizer, Decision, RequestInfo, UserInfo
 
 PREFIX = "kubernetes.authorization."
-AUTHORIZER = Type(f"{PREFIX}Authorizer")
+CHECK = Type(f"{PREFIX}Check")
+AUTHORIZER = Type(f"{PREFIX}Authorizer", fields={"requestResource": ("requested", CHECK)})
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
     cel_name: ClassVar[str] = AUTHORIZER.name
+    cel_fields: ClassVar[tuple[str, ...]] = ("requested",)
     authorizer: Authorizer
     user: UserInfo
     attributes: Attributes | None = None
@@ -46,7 +48,7 @@ class Asking:
 class Check:
     """A question without its verb."""
 
-    cel_name: ClassVar[str] = f"{PREFIX}Check"
+    cel_name: ClassVar[str] = CHECK.name
     asking: Asking
     info: RequestInfo
 

@@ -210,6 +210,8 @@ def _field(value: Any, field: str) -> Any:
             return value[field]
         except KeyError:
             raise CelError(f"no such key: {field}") from None
+    if field in getattr(value, "cel_fields", ()):
+        return getattr(value, field)
     raise CelError(f"no such overload: field {field} of {kind_of(value)}")
 
 

@@ -1,6 +1,10 @@
 """Admission policies with their bindings and parameters, over a whole API server."""
 
+import asyncio
+
 import pytest
+
+from master.api.contract import UserInfo
 
 GROUP = "/apis/admissionregistration.k8s.io/v1"
 CONFIG_MAPS = "/api/v1/namespaces/p/configmaps"
@@ -147,3 +151,70 @@ async def test_a_policy_mutates_by_apply(api):
     await policy(api, kind="Mutating", reinvocationPolicy="Never", failurePolicy="Fail", mutations=[mutation])
     status, answer, _ = await make(api, metadata={"name": "c", "labels": {"own": "label"}})
     assert (status, answer["metadata"]["labels"]) == (201, {"own": "label", "made": "by-policy"})
+
+
+async def test_who_asks_may_be_asked_about_the_resource_itself(api):
+    await policy(
+        api, validations=[{"expression": "authorizer.requestResource.check('bless').allowed()", "message": "no"}]
+    )
+    assert (await make(api))[0] == 201  # of the system's masters
+    api.caller.user = UserInfo("eve", ("system:authenticated",))
+    status, answer, _ = await make(api, "d")
+    assert (status, answer["message"].endswith(": no")) == (422, True)
+
+
+async def checked(api, *validations, rules=None, **spec):
+    """The status of a policy once it was looked at."""
+    rules = rules or [{"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["*"], "resources": ["deployments"]}]
+    body = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy"}
+    body |= {"metadata": {"name": "typed"}, "spec": {"matchConstraints": {"resourceRules": rules}, **spec}}
+    body["spec"]["validations"] = list(validations)
+    path = f"{GROUP}/validatingadmissionpolicies"
+    async with asyncio.timeout(10), api.watch(path) as stream:
+        await api.create(path, body)
+        status = {}
+        while "typeChecking" not in status:
+            status = (await stream.next())["object"].get("status") or {}
+    return status
+
+
+async def test_expressions_are_checked_by_the_types_of_the_kinds_named(api):
+    status = await checked(
+        api,
+        {"expression": "object.spec.replicas > '1'"},
+        {"expression": "object.spec.replicas > 1", "messageExpression": "object.spec.replicass + ''"},
+        {"expression": "variables.n > 1 && variables.s == 'x' && oldObject == null"},
+        {"expression": "variables.s > 1"},
+        variables=[
+            {"name": "n", "expression": "object.spec.replicas"},
+            {"name": "s", "expression": "object.spec.template.spec.containers[0].image"},
+        ],
+    )
+    assert status["observedGeneration"] == 1
+    found = {each["fieldRef"]: each["warning"] for each in status["typeChecking"]["expressionWarnings"]}
+    assert list(found) == [
+        "spec.validations[0].expression",
+        "spec.validations[1].messageExpression",
+        "spec.validations[3].expression",
+    ]
+    first, second = found["spec.validations[0].expression"], found["spec.validations[1].messageExpression"]
+    assert first.startswith("apps/v1, Kind=Deployment: ERROR: <input>:1:22: found no matching overload for '_>_'")
+    assert "undefined field 'replicass'" in second
+
+
+async def test_nothing_wrong_is_told_too(api):
+    rules = [{"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*"]}]
+    assert (await checked(api, {"expression": "object.nothing == 1"}, rules=rules))["typeChecking"] == {}
+
+
+@pytest.mark.parametrize(("again", "seen"), [("IfNeeded", "b"), ("Never", "")])
+async def test_a_mutating_policy_sees_what_came_after_it(api, again, seen):
+    def setting(key, value):
+        text = f'Object{{metadata: Object.metadata{{annotations: {{"{key}": {value}}}}}}}'
+        return [{"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": text}}]
+
+    first = 'object.metadata.?annotations["b"].orValue("")'
+    await policy(api, name="1", kind="Mutating", mutations=setting("a", first), reinvocationPolicy=again)
+    await policy(api, name="2", kind="Mutating", mutations=setting("b", '"b"'), reinvocationPolicy="Never")
+    _, answer, _ = await make(api)
+    assert answer["metadata"]["annotations"] == {"a": seen, "b": "b"}

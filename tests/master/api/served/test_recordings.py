@@ -82,7 +82,8 @@ async def test_lists(api, recording, differences, capsys):
 
 async def test_tables(api, recording, differences, capsys):
     rows = recording("tables")
-    api.server.living.cancel()  # definitions are shown as they were recorded
+    for task in api.server.beside:  # definitions and policies are shown as they were recorded
+        task.cancel()
     for row in rows:
         obj = row["object"]
         if obj["metadata"]["creationTimestamp"] == "*":
