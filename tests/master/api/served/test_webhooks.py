@@ -275,7 +275,11 @@ async def test_another_version_of_the_resource(api, webhook, policy, asked):
     await mutating(api, webhook.spec("/v1", rules=[rule], matchPolicy=policy))
     metric = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization"}}}
     metric["resource"]["target"]["averageUtilization"] = 50
-    spec = {"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}, "metrics": [metric]}
+    spec = {
+        "maxReplicas": 3,
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"},
+        "metrics": [metric],
+    }
     scaler = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "h"}}
     made = await api.create("/apis/autoscaling/v2/namespaces/w/horizontalpodautoscalers", scaler | {"spec": spec})
     assert made["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"] == 50 + asked
