@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from kube.taints import Taint, read_taints
+from master.scheduler.images import read_images
 from master.scheduler.pods import HostPort, Pod
 from master.scheduler.requests import Amounts, read_amounts
 
@@ -39,6 +40,8 @@ class Node:
     taints: tuple[Taint, ...] = ()
     unschedulable: bool = False
     load: Load = NO_LOAD
+    images: Mapping[str, int] = field(default_factory=dict)
+    """Sizes of the images it has, by their names."""
 
     def under(self, load: Load) -> Node:
         return replace(self, load=load)
@@ -103,6 +106,7 @@ def read_node(obj: Mapping[str, Any]) -> Node:
         labels=dict(meta.get("labels") or {}),
         taints=read_taints(spec.get("taints")),
         unschedulable=bool(spec.get("unschedulable")),
+        images=read_images(status.get("images")),
     )
 
 

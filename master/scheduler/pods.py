@@ -16,7 +16,8 @@ import orjson
 from kube import affinity
 from kube.affinity import NodeTerm, Preference
 from kube.taints import Toleration, read_tolerations
-from master.scheduler.requests import SCORED_DEFAULTS, Amounts, pod_requests
+from master.scheduler.images import full_name
+from master.scheduler.requests import SCORED_DEFAULTS, Amounts, Held, held, pod_requests
 from master.scheduler.topology import PodTerm, Spread, pod_terms, spreads
 
 Key = tuple[str, str]
@@ -50,6 +51,7 @@ class Shape:
     apart: tuple[PodTerm, ...]
     liked: tuple[PodTerm, ...]
     spreads: tuple[Spread, ...]
+    images: tuple[str, ...]
     claims: tuple[str, ...]
     generated: frozenset[str]
     """Those of the claims that are made for the pod's generic ephemeral volumes."""
@@ -90,7 +92,7 @@ def read_pod(obj: Mapping[str, Any]) -> Pod:
     return Pod(
         key=(meta.get("namespace", ""), meta["name"]),
         uid=meta.get("uid", ""),
-        shape=_shape(meta, spec),
+        shape=_shape(meta, spec, held(spec, status)),
         node=spec.get("nodeName") or "",
         priority=spec.get("priority") or 0,
         scheduler=spec.get("schedulerName") or "default-scheduler",
@@ -113,7 +115,7 @@ def _said_unschedulable(status: Mapping[str, Any]) -> str:
     return ""
 
 
-def _shape(meta: Mapping[str, Any], spec: Mapping[str, Any]) -> Shape:
+def _shape(meta: Mapping[str, Any], spec: Mapping[str, Any], holds: Held) -> Shape:
     wanted = [
         meta.get("namespace", ""),
         meta.get("labels"),
@@ -123,11 +125,13 @@ def _shape(meta: Mapping[str, Any], spec: Mapping[str, Any]) -> Shape:
         *[spec.get(name) for name in SHAPING],
         _claims(spec),
         _generated(meta["name"], spec),
+        dict(holds),
+        [container.get("image") for container in spec.get("containers") or ()],
     ]
     key = orjson.dumps(wanted, option=orjson.OPT_SORT_KEYS)
     shape = _shapes.get(key)
     if shape is None:
-        _shapes[key] = shape = _compile(meta, spec)
+        _shapes[key] = shape = _compile(meta, spec, holds)
     return shape
 
 
@@ -148,12 +152,12 @@ def _asking(container: Mapping[str, Any]) -> list[Any]:
     return [resources.get("requests") if resources else None, ports, container.get("restartPolicy")]
 
 
-def _compile(meta: Mapping[str, Any], spec: Mapping[str, Any]) -> Shape:
+def _compile(meta: Mapping[str, Any], spec: Mapping[str, Any], holds: Held) -> Shape:
     namespace, labels = meta.get("namespace", ""), dict(meta.get("labels") or {})
     return Shape(
         namespace=namespace,
-        requests=pod_requests(spec),
-        scored=pod_requests(spec, SCORED_DEFAULTS),
+        requests=pod_requests(spec, holds=holds),
+        scored=pod_requests(spec, SCORED_DEFAULTS, holds),
         owner=_owner(meta),
         node_selector=dict(spec.get("nodeSelector") or {}),
         required=affinity.required_terms(spec),
@@ -167,6 +171,7 @@ def _compile(meta: Mapping[str, Any], spec: Mapping[str, Any]) -> Shape:
             *pod_terms(spec, "podAntiAffinity", namespace, labels, required=False),
         ),
         spreads=spreads(spec, labels),
+        images=tuple(map(full_name, filter(None, (row.get("image") for row in spec.get("containers") or ())))),
         claims=(*_claims(spec), *_generated(meta["name"], spec)),
         generated=frozenset(_generated(meta["name"], spec)),
         labels=labels,

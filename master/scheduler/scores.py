@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from kube.taints import PREFER_NO_SCHEDULE, first_untolerated
+from master.scheduler.images import share
 from master.scheduler.nodes import NodeInfo
 from master.scheduler.pods import Shape
 
@@ -63,6 +64,10 @@ def apart_from_siblings(shape: Shape, info: NodeInfo) -> float:
     return FULL / (1 + info.owners.get(shape.owner, 0)) if shape.owner else 0.0
 
 
+def image_locality(shape: Shape, info: NodeInfo) -> float:
+    return FULL * share(shape.images, info.node.images)
+
+
 def calm(_shape: Shape, info: NodeInfo) -> float:
     """Live load as the agent measures it: requests decide what fits, this only ranks."""
     load = info.node.load
@@ -75,6 +80,7 @@ SCORES: tuple[Score, ...] = (
     Score("NodeAffinity", preferred_affinity, 2),
     Score("TaintToleration", taint_preference, 3),
     Score("SelectorSpread", apart_from_siblings, 2),
+    Score("ImageLocality", image_locality, 1),
     Score("LiveLoad", calm, 0.5),
 )
 

@@ -21,11 +21,11 @@ class Scene:
         self.scheduler = Scheduler(self.cluster, random.Random(1))
 
     def node(self, name: str, cpu: str = "4", memory: str = "8Gi", pods: str = "110", **parts: Any) -> None:
-        labels = {"kubernetes.io/hostname": name, **parts.pop("labels", {})}
+        labels, status = {"kubernetes.io/hostname": name, **parts.pop("labels", {})}, parts.pop("status", {})
         obj = {
             "metadata": {"name": name, "labels": labels},
             "spec": parts,
-            "status": {"allocatable": {"cpu": cpu, "memory": memory, "pods": pods}},
+            "status": {"allocatable": {"cpu": cpu, "memory": memory, "pods": pods}, **status},
         }
         self.cluster.set_node(read_node(obj))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from master.scheduler.requests import SCORED_DEFAULTS, pod_requests
+from master.scheduler.requests import SCORED_DEFAULTS, held, pod_requests
 
 
 def asks(cpu: str = "", memory: str = "", **parts: str) -> dict:
@@ -40,3 +40,23 @@ def test_a_container_without_requests_weighs_its_default_in_scores():
         "cpu": 1100,
         "memory": 400 * 1024 * 1024,
     }
+
+
+@pytest.mark.parametrize(
+    ("asked", "allocated", "present", "counts"),
+    [
+        ("1", "1", "1", 1000),
+        ("500m", "1", "1", 1000),
+        ("2", "1", "1", 2000),
+        ("1", "1", "2", 2000),
+        ("1", "", "", 1000),
+    ],
+    ids=["at rest", "shrinking", "growing", "shrinking in force later", "not told"],
+)
+def test_a_resize_under_way_counts_as_the_most_of_what_is_asked_allocated_and_in_force(
+    asked, allocated, present, counts
+):
+    spec = {"containers": [{"name": "c", **asks(asked)}]}
+    row = {"allocatedResources": {"cpu": allocated}, "resources": {"requests": {"cpu": present}}} if allocated else {}
+    status = {"containerStatuses": [{"name": "c", **row}]}
+    assert pod_requests(spec, holds=held(spec, status)) == {"cpu": counts}
