@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from typing import NamedTuple
 
+from kube import selectors
 from kube.informers import Index, Informer
 from kube.kinds import Kind
 from kube.selectors import LabelSelector
@@ -32,6 +33,11 @@ def claims(owner: Object, matches: Matches, owned: Iterable[Object], orphans: It
     for pod in owned:
         (mine if matches(pod) else release).append(pod)
     return Claims(tuple(mine), tuple(pod for pod in orphans if is_active(pod) and matches(pod)), tuple(release))
+
+
+def selector_of(owner: Object) -> LabelSelector:
+    """That of a workload whose `spec.selector` is a LabelSelector."""
+    return selectors.from_object(owner["spec"].get("selector"))
 
 
 def by_labels(selector: LabelSelector) -> Matches:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from master.controllers import daemons
+from master.controllers.claiming import by_labels, selector_of, wakes
 from master.controllers.context import NODE, Context
 from master.controllers.loop import Loop
-from master.controllers.objects import Key, Object, controller_of, is_deleting, key_of, kind, status_patch
+from master.controllers.objects import Key, Object, is_deleting, key_of, kind, status_patch
 from master.controllers.podmaking import PodMaker, pod_from
 from master.controllers.revisions import HASH_LABEL, Revisions
 
@@ -28,14 +29,15 @@ class DaemonSets:
         self._revisions = Revisions(context, DAEMON_SET)
         self.loop = Loop(COMPONENT, self.reconcile, lambda: list(self._sets.store))
         self._sets.on_change(lambda _event, old, new: self.loop.add(key_of(new or old)))
-        self._maker.pods.on_change(self._pod_changed)
+        self._maker.pods.on_change(wakes(DAEMON_SET, self._sets, selector_of, self.loop.add))
         self._nodes.on_change(self._node_changed)
 
     async def reconcile(self, key: Key) -> float | None:
         owner = self._sets.store.get(key)
         if owner is None or is_deleting(owner) or not self._maker.has_seen(key):
             return None
-        now, nodes, pods = datetime.now(UTC), list(self._nodes.store.values()), self._maker.owned(owner)
+        now, nodes = datetime.now(UTC), list(self._nodes.store.values())
+        pods = await self._maker.claim(owner, by_labels(selector_of(owner)))
         revision = await self._revisions.newest(owner)
         mark = revision["metadata"]["labels"][HASH_LABEL]
         todo = daemons.plan(owner, nodes, pods, mark, now)
@@ -52,12 +54,6 @@ class DaemonSets:
         }
         await self._revisions.clean(owner, used)
         return again
-
-    def _pod_changed(self, _event: str, old: Object | None, new: Object | None) -> None:
-        for pod in filter(None, (old, new)):
-            reference = controller_of(pod)
-            if reference is not None and reference["kind"] == DAEMON_SET.kind:
-                self.loop.add((pod["metadata"]["namespace"], reference["name"]))
 
     def _node_changed(self, _event: str, old: Object | None, new: Object | None) -> None:
         """Only what decides where daemons run: a heartbeat wakes nobody."""

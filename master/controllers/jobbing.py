@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from kube import selectors, times
+from kube import times
 from kube.errors import ApiError
 from kube.events import NORMAL, WARNING, about
 from kube.informers import Index
-from kube.selectors import LabelSelector
 from master.controllers import indexes, jobs
-from master.controllers.claiming import by_labels, wakes
+from master.controllers.claiming import by_labels, selector_of, wakes
 from master.controllers.context import POD, Context
 from master.controllers.jobs import JOB, TRACKING, Pods, Verdict
 from master.controllers.loop import Loop
@@ -48,7 +47,7 @@ class Jobs:
         self.loop = Loop(COMPONENT, self.reconcile, lambda: list(self._jobs.store))
         self._tracked = Index(self._maker.pods, _tracked_for)
         self._jobs.on_change(self._job_changed)
-        self._maker.pods.on_change(wakes(JOB, self._jobs, _selector, self.loop.add))
+        self._maker.pods.on_change(wakes(JOB, self._jobs, selector_of, self.loop.add))
         self._maker.pods.on_change(self._tracked_changed)
 
     async def reconcile(self, key: Key) -> float | None:
@@ -58,7 +57,7 @@ class Jobs:
         if job is None or is_deleting(job) or jobs.finished(job):
             await self._let_go(self._tracked.get(key))
             return await self._expire(key, job) if job is not None and not is_deleting(job) else None
-        owned = await self._maker.claim(job, by_labels(_selector(job)), TRACKING)
+        owned = await self._maker.claim(job, by_labels(selector_of(job)), TRACKING)
         mine = {pod["metadata"]["uid"] for pod in owned}
         await self._let_go([pod for pod in self._tracked.get(key) if pod["metadata"]["uid"] not in mine])
         now, pods = datetime.now(UTC), jobs.sort_pods(job, self._present(job, owned))
@@ -220,10 +219,6 @@ class Jobs:
         if new is not None and controller_of(new) is None:
             for key in _tracked_for(new):
                 self.loop.add(key)
-
-
-def _selector(job: Object) -> LabelSelector:
-    return selectors.from_object(job["spec"].get("selector"))
 
 
 def _tracked_for(pod: Object) -> list[Key]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from kube.selectors import LabelSelector
+from master.controllers.claiming import Matches, by_labels
 from master.controllers.objects import Object, is_deleting, is_ended, is_ready, kind, seconds_until_available
 from master.controllers.podmaking import pod_from
 from master.controllers.revisions import HASH_LABEL
@@ -38,6 +40,12 @@ class Plan:
 def ordinal_of(owner: Object, pod: Object) -> int | None:
     head, _, tail = pod["metadata"]["name"].rpartition("-")
     return int(tail) if head == owner["metadata"]["name"] and tail.isdigit() else None
+
+
+def members(owner: Object, selector: LabelSelector) -> Matches:
+    """Its pods bear its labels and its name."""
+    labelled = by_labels(selector)
+    return lambda pod: ordinal_of(owner, pod) is not None and labelled(pod)
 
 
 def wanted_ordinals(owner: Object) -> range:

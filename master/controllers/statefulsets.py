@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from kube.errors import ApiError
 from kube.events import NORMAL, WARNING, about
 from master.controllers import ordinals
+from master.controllers.claiming import selector_of, wakes
 from master.controllers.context import Context
 from master.controllers.loop import Loop
-from master.controllers.objects import Key, Object, controller_of, is_deleting, key_of, kind, status_patch
+from master.controllers.objects import Key, Object, is_deleting, key_of, kind, status_patch
 from master.controllers.ordinals import STATEFUL_SET, Revision
 from master.controllers.podmaking import PodMaker, Words
 from master.controllers.revisions import HASH_LABEL, Revisions, template_of
@@ -31,13 +32,13 @@ class StatefulSets:
         self._events = context.recorder(COMPONENT)
         self.loop = Loop(COMPONENT, self.reconcile, lambda: list(self._sets.store))
         self._sets.on_change(lambda _event, old, new: self.loop.add(key_of(new or old)))
-        self._maker.pods.on_change(self._pod_changed)
+        self._maker.pods.on_change(wakes(STATEFUL_SET, self._sets, selector_of, self.loop.add))
 
     async def reconcile(self, key: Key) -> float | None:
         owner = self._sets.store.get(key)
         if owner is None or is_deleting(owner) or not self._maker.has_seen(key):
             return None
-        now, pods = datetime.now(UTC), self._maker.owned(owner)
+        now, pods = datetime.now(UTC), await self._maker.claim(owner, ordinals.members(owner, selector_of(owner)))
         newest = await self._revisions.newest(owner)
         update = newest["metadata"]["name"]
         revision = Revision((owner.get("status") or {}).get("currentRevision") or update, update)
@@ -89,12 +90,6 @@ class StatefulSets:
                 change = {"metadata": {"ownerReferences": [reference]}}
                 await self._client.patch(CLAIM, key[0], claim["metadata"]["name"], change)
         await self._maker.delete(key, owner, pod)
-
-    def _pod_changed(self, _event: str, old: Object | None, new: Object | None) -> None:
-        for pod in filter(None, (old, new)):
-            reference = controller_of(pod)
-            if reference is not None and reference["kind"] == STATEFUL_SET.kind:
-                self.loop.add((pod["metadata"]["namespace"], reference["name"]))
 
 
 def _worded(verb: str) -> Words:

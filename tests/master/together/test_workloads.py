@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from kube import kinds
 
 
@@ -12,7 +14,7 @@ def row(name: str, api_version: str = "v1") -> kinds.Kind:
 
 
 DEPLOYMENT, REPLICA_SET = row("Deployment", "apps/v1"), row("ReplicaSet", "apps/v1")
-CONTROLLER = row("ReplicationController")
+CONTROLLER, POD = row("ReplicationController"), row("Pod")
 
 
 def template(image: str = "web:1") -> dict[str, Any]:
@@ -156,3 +158,31 @@ async def test_orphans_stay_and_are_adopted_again(cluster):
     await cluster.create(deployment(2))
     await rolled_out(cluster, 2)
     assert {pod["metadata"]["uid"] for pod in await cluster.pods()} == before
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+async def test_pods_are_taken_in_and_let_go(cluster, kind):
+    await cluster.node("node-1")
+    row = kinds.kind_of({"apiVersion": "apps/v1", "kind": kind})
+    labels = {"claimed": "yes"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    spec = {"selector": {"matchLabels": labels}, "template": template}
+    spec |= {"serviceName": "s", "replicas": 1} if kind == "StatefulSet" else {}
+    await cluster.create({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "o"}, "spec": spec})
+    pod = (await cluster.until(cluster.pods))[0]
+    name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
+    await cluster.client.patch(POD, "default", name, {"metadata": {"ownerReferences": None}})
+
+    async def owners() -> list:
+        return (await cluster.client.get(POD, "default", name))["metadata"].get("ownerReferences") or []
+
+    await cluster.until(owners, "the pod to be taken in")
+    assert [item["kind"] for item in await owners()] == [kind]
+    await cluster.client.patch(POD, "default", name, {"metadata": {"labels": {"claimed": None}}})
+
+    async def released() -> bool:
+        return not await owners()
+
+    await cluster.until(released, "the pod to be let go")
+    assert (await cluster.client.get(POD, "default", name))["metadata"]["uid"] == uid
+    await cluster.client.delete(row, "default", "o")
