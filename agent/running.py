@@ -2,6 +2,7 @@
 
 informers (pods of this node, Services, EndpointSlices, Nodes)
     pods ─▶ agent.pods ─▶ agent.runtime      Services, slices ─▶ ServiceTable ─▶ agent.proxy, the DNS table's file
+    NetworkPolicies ─▶ agent.policy
     Nodes ─▶ agent.network                   agent.node: Node status and Lease      agent.api: 10250, 10256
 """
 
@@ -30,6 +31,7 @@ from agent.node.objects import Health, Identity, Object, resources
 from agent.node.running import NodeKeeper
 from agent.pods.agent import PodAgent
 from agent.pods.places import NodeFacts, Paths, parse_resolv_conf
+from agent.policy.running import following
 from agent.proxy.kernel import Iptables, detect
 from agent.proxy.rules import Place
 from agent.proxy.running import Proxy
@@ -200,6 +202,8 @@ class Agent:
             Paths(pods=self.layout.state / "pods", logs=self.layout.root / "var/log/pods"),
             services=lambda: services.informers[0].store.values(),
         )
+        policies = Informer(self.client, known("networking.k8s.io/v1", "NetworkPolicy"))
+        isolation = following(policies, bound, services.informers[1], services.proxy.kernel)
         nodes.on_change(lambda *_change: network.changed())
         runners = await self._listen(pods, services.proxy, keeper, Sampler(lambda: self._look(meter)))
         try:
@@ -210,6 +214,8 @@ class Agent:
                     *(i.run() for i in services.informers),
                     network.run(),
                     services.run(),
+                    policies.run(),
+                    isolation.run(),
                 ):
                     tasks.create_task(work)
                 tasks.create_task(keeper.run())

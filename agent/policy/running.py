@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from agent.policy.resolving import Member, Object, Policy, members_of, pod_of, resolve
-from agent.policy.rules import Rendered, render
-from agent.policy.sets import SetError, SetKernel, plan, plan_removal
-from agent.proxy.kernel import KernelError
+from agent.policy.rules import SHARE, Rendered, render
+from agent.policy.sets import Ipset, SetError, SetKernel, plan, plan_removal
+from agent.proxy.kernel import Kernel, KernelError
 from agent.proxy.tables import Tables
+from kube.informers import Informer
 from kube.policies import GROUP_LABEL
 
 log = logging.getLogger(__name__)
@@ -26,7 +28,10 @@ Objects = Callable[[], Iterable[Object]]
 
 @dataclass
 class Policies:
-    """`pods` are those of this node, `slices` all; call `changed()` when one of the three changes."""
+    """`pods` are those of this node, `slices` all; call `changed()` when one of the three changes.
+
+    `heard` are set when their first lists are in: a restart must not open what was closed.
+    """
 
     policies: Objects
     pods: Objects
@@ -34,6 +39,7 @@ class Policies:
     tables: Tables
     sets: SetKernel
     clock: Callable[[], float]
+    heard: tuple[asyncio.Event, ...] = ()
     synced: asyncio.Event = field(default_factory=asyncio.Event)
     _may_have_sets: bool = True
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -41,13 +47,10 @@ class Policies:
     def changed(self) -> None:
         self._wake.set()
 
-    def slice_changed(self, old: Object | None, new: Object | None) -> None:
-        """Slices of Services are none of ours."""
-        if any(GROUP_LABEL in (piece["metadata"].get("labels") or {}) for piece in (old, new) if piece):
-            self.changed()
-
     async def run(self) -> None:
-        """Until cancelled; start it when the first lists are in."""
+        """Until cancelled."""
+        for event in self.heard:
+            await event.wait()
         while True:
             began = self.clock()
             self._wake.clear()
@@ -101,3 +104,23 @@ class Policies:
             for owner in meta.get("ownerReferences") or () if key else ():
                 found[owner["uid"]][str(key)] += members_of(piece)
         return found
+
+
+def following(policies: Informer, pods: Informer, slices: Informer, kernel: Kernel) -> Policies:
+    """The room over these informers; what does not concern it wakes nobody."""
+    stores = (policies.store.values, pods.store.values, slices.store.values)
+    heard = (policies.synced, pods.synced, slices.synced)
+    room = Policies(*stores, Tables(kernel, SHARE), Ipset(), time.monotonic, heard)
+
+    def pod_changed(_event: str, old: Object | None, new: Object | None) -> None:
+        if (pod_of(old) if old else None) != (pod_of(new) if new else None):
+            room.changed()
+
+    def slice_changed(_event: str, old: Object | None, new: Object | None) -> None:
+        if any(GROUP_LABEL in (piece["metadata"].get("labels") or {}) for piece in (old, new) if piece):
+            room.changed()
+
+    policies.on_change(lambda *_change: room.changed())
+    pods.on_change(pod_changed)
+    slices.on_change(slice_changed)
+    return room

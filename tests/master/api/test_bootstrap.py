@@ -53,7 +53,7 @@ def test_the_generated_file_is_the_recording(facts):
 
 
 async def test_everything_is_there_after_the_first_start(objects):
-    assert len([key for key in objects.objects if key[0].startswith("clusterroles.")]) == 72
+    assert len([key for key in objects.objects if key[0].startswith("clusterroles.")]) == 73
     assert {key[2] for key in objects.objects if key[0] == "namespaces"} == set(bootstrap.NAMESPACES)
     service = objects.at("v1", "Service", "kubernetes", "default")
     assert (service["spec"]["clusterIP"], service["spec"]["ports"][0]["targetPort"]) == ("10.43.0.1", 6443)
