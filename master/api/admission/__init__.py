@@ -12,9 +12,11 @@ from collections.abc import Iterable
 
 from master.api.admission import policies
 from master.api.admission.certificates import Certificates
+from master.api.admission.claim_resize import ClaimResize
 from master.api.admission.completing import Completing
 from master.api.admission.default_tolerations import DefaultTolerations
 from master.api.admission.equivalence import Equivalence
+from master.api.admission.ingress_class import DefaultIngressClass
 from master.api.admission.limit_ranger import LimitRanger
 from master.api.admission.mutating_policies import MutatingPolicies
 from master.api.admission.namespace_lifecycle import NamespaceLifecycle
@@ -30,6 +32,8 @@ from master.api.admission.resource_quota import ResourceQuotas
 from master.api.admission.runtime_class import RuntimeClass
 from master.api.admission.service_account import ServiceAccounts
 from master.api.admission.storage_class import DefaultStorageClass
+from master.api.admission.storage_protection import StorageProtection
+from master.api.admission.topology_labels import TopologyLabels
 from master.api.admission.validating_policies import ValidatingPolicies
 from master.api.admission.webhooks import MUTATING, VALIDATING, Hooks, MutatingWebhooks, ValidatingWebhooks
 from master.api.allocation import ServiceAllocation
@@ -62,7 +66,11 @@ def chain(
         Priority(reader),
         DefaultTolerations(toleration_seconds),
         DefaultStorageClass(reader),
+        DefaultIngressClass(reader),
+        TopologyLabels(reader),
         RuntimeClass(reader),
+        ClaimResize(reader),
+        StorageProtection(),
         Certificates(access),
         RbacEscalation(access),
     )

@@ -377,3 +377,45 @@ async def test_a_claim_gets_the_newest_default_class(write, reader, make):
     assert (await write(claim))["spec"]["storageClassName"] == "b"
     claim["spec"]["storageClassName"] = ""
     assert (await write(claim))["spec"]["storageClassName"] == ""
+
+
+async def test_an_ingress_gets_the_newest_default_class(write, reader, make):
+    spec = {"defaultBackend": {"service": {"name": "s", "port": {"number": 80}}}}
+    ingress = make("networking.k8s.io/v1", "Ingress", "acc/i", spec=spec)
+    assert "ingressClassName" not in (await write(ingress))["spec"]
+    for name, day in (("old", "01"), ("new", "02")):
+        marked = make("networking.k8s.io/v1", "IngressClass", name, spec={"controller": "x/y"})
+        marked["metadata"]["annotations"] = {"ingressclass.kubernetes.io/is-default-class": "true"}
+        marked["metadata"]["creationTimestamp"] = f"2026-01-{day}T00:00:00Z"
+        reader.put(marked)
+    assert (await write(ingress))["spec"]["ingressClassName"] == "new"
+    ingress["metadata"]["annotations"] = {"kubernetes.io/ingress.class": "mine"}
+    assert "ingressClassName" not in (await write(ingress))["spec"]
+
+
+@pytest.mark.parametrize(
+    ("phase", "expands", "said"),
+    [("Pending", True, "Only bound"), ("Bound", False, "must support resize"), ("Bound", True, "")],
+)
+async def test_a_claim_grows_where_its_class_lets_it(write, refused, reader, make, phase, expands, said):
+    reader.put(make("storage.k8s.io/v1", "StorageClass", "c", provisioner="x/y", allowVolumeExpansion=expands))
+    spec = {"storageClassName": "c", "resources": {"requests": {"storage": "1Gi"}}}
+    old = make("v1", "PersistentVolumeClaim", "acc/p", spec=spec, status={"phase": phase})
+    new = copy.deepcopy(old)
+    new["spec"]["resources"]["requests"]["storage"] = "2Gi"
+    if said:
+        assert said in (await refused(new, old=old)).message
+    else:
+        await write(new, old=old)
+    await write(old, old=new)
+
+
+async def test_a_pod_gets_the_topology_of_its_node(write, reader, make):
+    labels = {"topology.kubernetes.io/zone": "z", "topology.kubernetes.io/region": "r", "other": "o"}
+    node = make("v1", "Node", "n")
+    node["metadata"]["labels"] = labels
+    reader.put(node)
+    binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "p", "namespace": "acc"}}
+    binding["target"] = {"kind": "Node", "name": "n"}
+    bound = await write(binding, subresource="binding", kind=kind_of(make("v1", "Pod", "acc/p")))
+    assert bound["metadata"]["labels"] == {key: labels[key] for key in list(labels)[:2]}
