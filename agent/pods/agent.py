@@ -43,7 +43,8 @@ RECONNECT = 0.5
 class PodAgent:
     """`pods` is an informer on the pods bound to this node; the caller runs it.
 
-    `node` is asked each time, since addresses may change; `services` yields Service objects for the variables of containers.
+    `node` is asked each time, since addresses may change; `services` yields Service objects for the variables of containers;
+    `own_node` answers the node's own object, None while it is not known.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class PodAgent:
         clock: Callable[[], float] = time.time,
         cgroups: bool = True,
         kept: Kept | None = None,
+        own_node: Callable[[], Any] = lambda: None,
     ) -> None:
         kept = kept or NothingKept()
         self._runtime = runtime
@@ -78,6 +80,8 @@ class PodAgent:
             paths=paths,
             node=node,
             services=services,
+            own_node=own_node,
+            admitted=self._admitted,
             clock=clock,
             cgroups=cgroups,
         )
@@ -111,6 +115,9 @@ class PodAgent:
     def pods(self) -> list[Pod]:
         """Every pod of this node, the newest status the agent knows."""
         return [worker.shown() for worker in self._workers.values()]
+
+    def _admitted(self) -> list[Pod]:
+        return [worker.shown() for worker in self._workers.values() if worker.memory.admitted]
 
     def find(self, namespace: str, name: str) -> Worker:
         """The worker of a pod by its name; ApiError 404 when there is none."""

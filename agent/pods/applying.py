@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent.pods import preparing
 from agent.pods.machine import Happening, Stage
 from agent.pods.memory import Memory
 from agent.pods.observed import Observed, Pod, Trouble
 from agent.pods.reporting import PODS, Reporter
-from agent.pods.sandboxes import sandbox_config
+from agent.pods.sandboxes import runtime_handler, sandbox_config
 from agent.pods.starting import start
 from agent.pods.steps import (
     Complete,
@@ -94,9 +94,11 @@ class Hands:
     async def _start_sandbox(self, step: StartSandbox, pod: Pod) -> None:
         tools = self.tools
         try:
-            await tools.runtime.run_sandbox(sandbox_config(pod, step.attempt, tools.node(), tools.paths))
-        except RuntimeFailure as failure:
-            if failure.unreachable:
+            handler = runtime_handler(pod, tools.references.objects(pod["metadata"]["uid"]))
+            config = sandbox_config(pod, step.attempt, tools.node(), tools.paths)
+            await tools.runtime.run_sandbox(replace(config, runtime_handler=handler))
+        except (RuntimeFailure, LookupError) as failure:
+            if isinstance(failure, RuntimeFailure) and failure.unreachable:
                 raise
             said = f"Failed to create pod sandbox: {failure}"
             tools.recorder.record(pod, "Warning", "FailedCreatePodSandBox", said)

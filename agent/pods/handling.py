@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import grpc
 import grpc.aio
@@ -22,6 +23,8 @@ from agent.runtime.contract import Runtime, RuntimeFailure
 
 LONGEST_ANSWER = 10 << 10
 USER_AGENT = "kube-probe/1.36"
+REDIRECTS = {301, 302, 303, 307, 308}
+MOST_REDIRECTS = 10
 SERVING = b"\x08\x01"
 """grpc.health.v1.HealthCheckResponse with status SERVING."""
 
@@ -45,6 +48,22 @@ class Asked:
     container_id: str
     ip: str
     container: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an HTTP probe asks."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    def redirected(self, location: str) -> Place:
+        there = urlsplit(urljoin(f"{self.scheme}://{_bracketed(self.host)}:{self.port}{self.path}", location))
+        port = there.port or (443 if there.scheme == "https" else 80)
+        path = there.path or "/"
+        return Place(there.scheme, there.hostname or "", port, f"{path}?{there.query}" if there.query else path)
 
 
 async def ask(runtime: Runtime, handler: Mapping[str, Any], asked: Asked, timeout: float) -> Answer:
@@ -78,18 +97,32 @@ async def _exec(runtime: Runtime, given: Mapping[str, Any], asked: Asked, timeou
 
 
 async def _http(runtime: Runtime, given: Mapping[str, Any], asked: Asked, timeout: float) -> Answer:
-    host, port = _host(given, asked), _port(given, asked)
-    secure = str(given.get("scheme") or "HTTP").upper() == "HTTPS"
-    reader, writer = await asyncio.open_connection(host, port, ssl=_unverified() if secure else None)
-    try:
-        writer.write(_request(given, host, port))
-        await writer.drain()
-        status = await _status(reader)
-    finally:
-        writer.close()
+    place = Place(str(given.get("scheme") or "HTTP").lower(), _host(given, asked), _port(given, asked), _path(given))
+    for _ in range(MOST_REDIRECTS + 1):
+        status, location = await _get(place, given.get("httpHeaders") or ())
+        if status not in REDIRECTS or not location:
+            break
+        there = place.redirected(location)
+        if there.host != place.host:
+            return Answer(Outcome.SUCCESS)  # where others answer says nothing of this container
+        place = there
+    else:
+        return Answer(Outcome.FAILURE, f"stopped after {MOST_REDIRECTS} redirects")
     if 200 <= status < 400:
         return Answer(Outcome.SUCCESS)
     return Answer(Outcome.FAILURE, f"HTTP probe failed with statuscode: {status}")
+
+
+async def _get(place: Place, headers: Iterable[Mapping[str, str]]) -> tuple[int, str]:
+    """The status, and where it leads on."""
+    secure = _unverified() if place.scheme == "https" else None
+    reader, writer = await asyncio.open_connection(place.host, place.port, ssl=secure)
+    try:
+        writer.write(_request(place, headers))
+        await writer.drain()
+        return await _status(reader)
+    finally:
+        writer.close()
 
 
 async def _tcp(runtime: Runtime, given: Mapping[str, Any], asked: Asked, timeout: float) -> Answer:
@@ -154,18 +187,23 @@ def _where(kind: str, given: Mapping[str, Any], asked: Asked) -> str:
     return f'Get "{str(given.get("scheme") or "HTTP").lower()}://{place}{_path(given)}": '
 
 
-def _request(given: Mapping[str, Any], host: str, port: int) -> bytes:
-    headers = {"Host": f"{_bracketed(host)}:{port}", "User-Agent": USER_AGENT, "Accept": "*/*", "Connection": "close"}
-    headers |= {header["name"].title(): header["value"] for header in given.get("httpHeaders") or ()}
-    lines = [f"GET {_path(given)} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+def _request(place: Place, given: Iterable[Mapping[str, str]]) -> bytes:
+    host = f"{_bracketed(place.host)}:{place.port}"
+    headers = {"Host": host, "User-Agent": USER_AGENT, "Accept": "*/*", "Connection": "close"}
+    headers |= {header["name"].title(): header["value"] for header in given}
+    lines = [f"GET {place.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
     return "\r\n".join(lines).encode()
 
 
-async def _status(reader: asyncio.StreamReader) -> int:
+async def _status(reader: asyncio.StreamReader) -> tuple[int, str]:
     line = (await reader.readline()).split(None, 2)
     if len(line) < 2 or not line[0].startswith(b"HTTP/") or not line[1].isdigit():
         raise ValueError("malformed HTTP response")
-    return int(line[1])
+    location = ""
+    while (header := (await reader.readline()).decode(errors="replace").strip()) and not location:
+        name, _, value = header.partition(":")
+        location = value.strip() if name.lower() == "location" else ""
+    return int(line[1]), location
 
 
 def _path(given: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agent.pods.admitting import is_new
 from agent.pods.machine import Happening, Stage, advance
 from agent.pods.observed import Observed, Pod, Trouble, Verdict
 from agent.pods.observing import Sight
@@ -29,6 +30,7 @@ class Memory:
     ended_reason: str = ""
     ended_message: str = ""
     grace: int | None = None
+    admitted: bool = False
     prepared: bool = False
     prepare_at: float = 0.0
     prepare_delay: float = 0.5
@@ -45,6 +47,7 @@ class Memory:
         final = status.get("phase") in FINAL
         memory = cls(stage=Stage.ENDING if final else Stage.ACTIVE, final=final, started_at=started_at(pod) or now)
         memory.prepared = final
+        memory.admitted = not is_new(pod)
         memory.floors = told_attempts(status)
         if final:
             memory.ended_reason = str(status.get("reason") or "")

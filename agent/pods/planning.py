@@ -15,7 +15,7 @@ from typing import Any
 
 from agent.pods.machine import Happening, Stage
 from agent.pods.observed import Attempt, Observed, Pod
-from agent.pods.restarts import is_sidecar, policy, restarts, restarts_init
+from agent.pods.restarts import init_starts_again, is_sidecar, starts_again
 from agent.pods.steps import (
     Complete,
     Forget,
@@ -71,7 +71,7 @@ def is_finished(pod: Pod, seen: Observed) -> bool:
         return True
     for container in pod["spec"]["containers"]:
         attempt = seen.latest(container["name"])
-        if attempt is None or not attempt.ended or restarts(policy(pod, container), attempt.exit_code):
+        if attempt is None or not attempt.ended or starts_again(pod, container, attempt.exit_code):
             return False
     return True
 
@@ -82,7 +82,7 @@ def failed_init(pod: Pod, seen: Observed) -> Container | None:
         attempt = seen.latest(container["name"])
         if is_sidecar(container) or attempt is None or not attempt.ended or attempt.exit_code == 0:
             continue
-        if not restarts_init(policy(pod, container), attempt.exit_code) and not initialized(pod, seen):
+        if not init_starts_again(pod, container, attempt.exit_code) and not initialized(pod, seen):
             return dict(container)
     return None
 
@@ -187,11 +187,10 @@ def _container(
 
 
 def _starts_again(pod: Pod, container: Container, attempt: Attempt, sandbox_id: str, init: bool) -> bool:
-    rule = policy(pod, container)
     if init and not is_sidecar(container):
         # In a new sandbox what an init container set up may be gone with the old one.
-        return attempt.sandbox_id != sandbox_id or restarts_init(rule, attempt.exit_code)
-    return restarts(rule, attempt.exit_code)
+        return attempt.sandbox_id != sandbox_id or init_starts_again(pod, container, attempt.exit_code)
+    return starts_again(pod, container, attempt.exit_code)
 
 
 def _running(pod: Pod, container: Container, attempt: Attempt, seen: Observed) -> Iterator[Step]:

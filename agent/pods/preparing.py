@@ -10,12 +10,13 @@ from pathlib import Path
 import aiohttp
 
 from agent.pods import cgroups
+from agent.pods.admitting import rejection
 from agent.pods.memory import Memory
 from agent.pods.observed import Pod
 from agent.pods.references import references
 from agent.pods.resources import cgroup_parent, pod_resources, qos_class
 from agent.pods.sandboxes import hosts_file
-from agent.pods.security import Refused, check_pod
+from agent.pods.security import UNSUPPORTED, Refused, check_pod
 from agent.pods.tools import Tools
 from agent.pods.volumes.mounting import (
     FILES,
@@ -41,11 +42,18 @@ CANNOT_MOUNT = (Missing, OSError, ApiError, aiohttp.ClientError, TimeoutError)
 
 async def prepare(tools: Tools, pod: Pod, memory: Memory) -> None:
     """Everything before the sandbox.  What is missing is told as an event and tried again; a refusal ends the pod."""
+    if not memory.admitted and (found := rejection(pod, tools.node(), tools.own_node(), tools.admitted())):
+        _refuse(tools, pod, memory, found.reason, found.message)
+        return
+    memory.admitted = True
     try:
         check_pod(pod)
         await _volumes(tools, pod, memory)
-    except (Refused, Unsupported) as refused:
-        _refuse(tools, pod, memory, str(refused))
+    except Refused as refused:
+        _refuse(tools, pod, memory, refused.reason, str(refused))
+        return
+    except Unsupported as unsupported:
+        _refuse(tools, pod, memory, UNSUPPORTED, str(unsupported))
         return
     except CANNOT_MOUNT as error:
         memory.prepare_at = tools.clock() + memory.prepare_delay
@@ -135,8 +143,8 @@ async def remove(tools: Tools, pod: Pod) -> None:
     await asyncio.to_thread(shutil.rmtree, logs, ignore_errors=True)
 
 
-def _refuse(tools: Tools, pod: Pod, memory: Memory, said: str) -> None:
-    memory.ended_reason = "SysctlForbidden" if "sysctl" in said else "UnsupportedPodSpec"
+def _refuse(tools: Tools, pod: Pod, memory: Memory, reason: str, said: str) -> None:
+    memory.ended_reason = reason
     memory.ended_message = f"Pod was rejected: {said}"
     tools.recorder.record(pod, "Warning", memory.ended_reason, said)
 

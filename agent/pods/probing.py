@@ -66,6 +66,7 @@ class Prober:
         self._changed = changed
         self._verdicts: dict[str, Verdict] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._winding: set[str] = set()
 
     @property
     def verdicts(self) -> Mapping[str, Verdict]:
@@ -82,6 +83,16 @@ class Prober:
         self._verdicts[key] = Verdict(started=probed.was_ready or not container.get("startupProbe"), ready=ready)
         self._tasks[key] = asyncio.create_task(self._watch(probed), name=f"probes of {probed.name}")
 
+    def wind_down(self, probed: Probed) -> None:
+        """The pod ends: only its readiness is still asked, so that whoever sends it work hears of it."""
+        key, probe = probed.asked.container_id, probed.asked.container.get("readinessProbe")
+        if key in self._winding or key not in self._tasks:
+            return
+        self.rest(key)
+        if probe:
+            self._winding.add(key)
+            self._tasks[key] = asyncio.create_task(self._readiness(probed, probe), name=f"readiness of {probed.name}")
+
     def rest(self, container_id: str) -> None:
         """Ask no more, and keep the last verdict: the container is ending."""
         task = self._tasks.pop(container_id, None)
@@ -91,6 +102,7 @@ class Prober:
     def drop(self, container_id: str) -> None:
         self.rest(container_id)
         self._verdicts.pop(container_id, None)
+        self._winding.discard(container_id)
 
     def close(self) -> None:
         for container_id in tuple(self._tasks):

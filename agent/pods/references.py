@@ -1,4 +1,4 @@
-"""The ConfigMaps and Secrets that the node's pods name: each watched by itself, as long as a pod names it.
+"""The ConfigMaps, Secrets and RuntimeClasses that the node's pods name: each watched by itself, as long as a pod names it.
 
 Contract: after `await follow(uid, wanted)` the objects are known, present or not; a later change calls `changed(uid)` for
 every pod that names the object.  One object named by many pods is watched once.  What was heard is kept, and does while the
@@ -20,8 +20,9 @@ from kube.kinds import kind_of
 log = logging.getLogger(__name__)
 
 Reference = tuple[str, str, str]
-"""Kind, namespace, name."""
-KINDS = {name: kind_of({"apiVersion": "v1", "kind": name}) for name in ("ConfigMap", "Secret")}
+"""Kind, namespace (empty: the kind has none), name."""
+VERSIONS = {"ConfigMap": "v1", "Secret": "v1", "RuntimeClass": "node.k8s.io/v1"}
+KINDS = {name: kind_of({"apiVersion": version, "kind": name}) for name, version in VERSIONS.items()}
 FIRST_ANSWER = 10.0
 KEPT_DOES = 2.0
 """Seconds after which what was kept of an object does."""
@@ -114,9 +115,9 @@ class References:
 
 
 def references(pod: Mapping[str, Any]) -> set[Reference]:
-    """Every ConfigMap and Secret that a pod's spec names.  Pure."""
+    """Every ConfigMap, Secret and RuntimeClass that a pod's spec names.  Pure."""
     spec, namespace = pod["spec"], pod["metadata"]["namespace"]
-    found = set()
+    found = {("RuntimeClass", "", spec["runtimeClassName"])} if spec.get("runtimeClassName") else set()
     for volume in spec.get("volumes") or ():
         sources = [volume, *((volume.get("projected") or {}).get("sources") or ())]
         for source in sources:

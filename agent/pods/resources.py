@@ -44,7 +44,7 @@ def container_resources(container: Container, qos: str, node_memory: int) -> Res
 
 
 def pod_resources(pod: Mapping[str, Any]) -> Resources:
-    """The limits of the pod's own cgroup: sums over its containers, and a limit only where each has one.
+    """The limits of the pod's own cgroup: its own, or sums over its containers, and a limit only where each has one.
 
     An init container does not run beside the others, so the larger of the two needs counts; sidecars add to both.
     """
@@ -61,8 +61,15 @@ def pod_resources(pod: Mapping[str, Any]) -> Resources:
             return None
         return max([together, *(value for value in alone if value is not None)])
 
-    asked = total("cpu", "requests", quantities.milli_value) or 0
-    cpu, memory = total("cpu", "limits", quantities.milli_value), total("memory", "limits", quantities.value)
+    def whole(resource: str, of: str, read: Any) -> int | None:
+        """What the pod says of itself goes before the sum; its overhead comes on top."""
+        own = requests_of(spec) if of == "requests" else (spec.get("resources") or {}).get("limits") or {}
+        found = read(own[resource]) if resource in own else total(resource, of, read)
+        overhead = (spec.get("overhead") or {}).get(resource)
+        return found + read(overhead) if found is not None and overhead else found
+
+    asked = whole("cpu", "requests", quantities.milli_value) or 0
+    cpu, memory = whole("cpu", "limits", quantities.milli_value), whole("memory", "limits", quantities.value)
     return Resources(
         cpu_period=PERIOD,
         cpu_quota=max(LEAST_QUOTA, cpu * PERIOD // 1000) if cpu else 0,
@@ -80,7 +87,10 @@ def qos_class(pod: Mapping[str, Any]) -> str:
     told = (pod.get("status") or {}).get("qosClass")
     if told:
         return str(told)
-    containers = [*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]]
+    spec = pod["spec"]
+    containers = [*(spec.get("initContainers") or ()), *spec["containers"]]
+    if any(requests_of(spec)):
+        containers = [spec]
     if not any((c.get("resources") or {}).get(of) for c in containers for of in ("limits", "requests")):
         return "BestEffort"
     return "Guaranteed" if all(_is_guaranteed(container) for container in containers) else "Burstable"

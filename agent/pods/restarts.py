@@ -33,6 +33,23 @@ def after(backoff: BackOff | None, ended_at: float) -> BackOff:
     return BackOff(min(backoff.delay * 2, MOST), ended_at)
 
 
+def starts_again(pod: dict[str, Any], container: dict[str, Any], exit_code: int) -> bool:
+    """Whether a container that ended so is to run again: a rule for its exit code goes before its policy."""
+    return _ruled(container, exit_code) or restarts(policy(pod, container), exit_code)
+
+
+def init_starts_again(pod: dict[str, Any], container: dict[str, Any], exit_code: int) -> bool:
+    return _ruled(container, exit_code) or restarts_init(policy(pod, container), exit_code)
+
+
+def _ruled(container: dict[str, Any], exit_code: int) -> bool:
+    for rule in container.get("restartPolicyRules") or ():
+        codes = rule.get("exitCodes") or {}
+        if (exit_code in (codes.get("values") or ())) == (codes.get("operator") == "In"):
+            return bool(rule["action"] == "Restart")
+    return False
+
+
 def policy(pod: dict[str, Any], container: dict[str, Any]) -> str:
     """Always, OnFailure or Never: the container's own where it has one; an init container is not restarted once it is done."""
     own = container.get("restartPolicy")

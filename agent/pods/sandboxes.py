@@ -5,14 +5,14 @@ The labels are those every Kubernetes node writes: an agent that starts anew rea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.pods.observed import Pod
 from agent.pods.places import NodeFacts, Paths
 from agent.pods.resources import cgroup_parent, qos_class
 from agent.pods.security import namespaces
-from agent.runtime.words import Dns, PortMapping, SandboxConfig, Seccomp
+from agent.runtime.words import Dns, PortMapping, Profile, SandboxConfig
 
 POD_NAME = "io.kubernetes.pod.name"
 POD_NAMESPACE = "io.kubernetes.pod.namespace"
@@ -59,14 +59,25 @@ def sandbox_config(pod: Pod, attempt: int, node: NodeFacts, paths: Paths) -> San
         sysctls={sysctl["name"]: sysctl["value"] for sysctl in security.get("sysctls") or ()},
         namespaces=namespaces(pod),
         privileged=any((c.get("securityContext") or {}).get("privileged") for c in containers),
-        seccomp=Seccomp("RuntimeDefault"),
+        seccomp=Profile("RuntimeDefault"),
     )
+
+
+def runtime_handler(pod: Pod, objects: Mapping[tuple[str, str], Any]) -> str:
+    """How the runtime calls what the pod's RuntimeClass means; empty is its own choice.  LookupError when there is none."""
+    name = pod["spec"].get("runtimeClassName")
+    if not name:
+        return ""
+    found = objects.get(("RuntimeClass", name))
+    if found is None:
+        raise LookupError(f'RuntimeClass.node.k8s.io "{name}" not found')
+    return str(found.get("handler") or "")
 
 
 def host_name(pod: Pod, node: NodeFacts) -> str:
     """The pod's host name, or its whole domain name where the spec wants that."""
     short = _short_name(pod)
-    if pod["spec"].get("setHostnameAsFQDN"):
+    if pod["spec"].get("setHostnameAsFQDN") and not pod["spec"].get("hostnameOverride"):
         return domain_name(pod, node) or short
     return short
 
@@ -74,7 +85,7 @@ def host_name(pod: Pod, node: NodeFacts) -> str:
 def domain_name(pod: Pod, node: NodeFacts) -> str:
     """`HOST.SUBDOMAIN.NAMESPACE.svc.DOMAIN`; empty for a pod without a subdomain."""
     subdomain = pod["spec"].get("subdomain")
-    if not subdomain:
+    if not subdomain or pod["spec"].get("hostnameOverride"):
         return ""
     return f"{_short_name(pod)}.{subdomain}.{pod['metadata']['namespace']}.svc.{node.cluster_domain}"
 
@@ -111,7 +122,10 @@ def hosts_file(pod: Pod, node: NodeFacts, ips: Sequence[str], own: str = "") -> 
 
 
 def _short_name(pod: Pod) -> str:
-    name = pod["spec"].get("hostname") or pod["metadata"]["name"]
+    spec = pod["spec"]
+    if override := spec.get("hostnameOverride"):
+        return str(override)
+    name = spec.get("hostname") or pod["metadata"]["name"]
     return str(name)[:LONGEST_HOST_NAME].rstrip("-.")
 
 

@@ -6,10 +6,10 @@ A container's own field goes before the pod's.  Paths that are masked are runc's
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from agent.runtime.words import Image, Namespace, Namespaces, Seccomp, Security
+from agent.runtime.words import Image, Namespace, Namespaces, Profile, Security
 
 MASKED = (
     "/proc/asound",
@@ -43,8 +43,16 @@ SAFE_SYSCTLS = {
 SECCOMP_FOLDER = PurePosixPath("/var/lib/kubelet/seccomp")
 
 
+UNSUPPORTED = "UnsupportedPodSpec"
+APPARMOR = Path("/sys/module/apparmor/parameters/enabled")
+
+
 class Refused(Exception):
-    """The spec asks for something this node does not do; says what."""
+    """The spec asks for something this node does not do; says what, and the reason the pod's status gives."""
+
+    def __init__(self, said: str, reason: str = UNSUPPORTED) -> None:
+        super().__init__(said)
+        self.reason = reason
 
 
 def namespaces(pod: Mapping[str, Any], target_id: str = "") -> Namespaces:
@@ -86,24 +94,43 @@ def container_security(
         masked_paths=() if unmasked else MASKED,
         readonly_paths=() if unmasked else READONLY,
         seccomp=None if privileged else _seccomp(both.get("seccompProfile")),
+        apparmor=None if privileged else _apparmor(both.get("appArmorProfile")),
         namespaces=namespaces(pod, target_id),
     )
 
 
-def check_pod(pod: Mapping[str, Any], unsafe_sysctls: frozenset[str] = frozenset()) -> None:
-    """Refused for what no container of the pod could be given here."""
+def check_pod(
+    pod: Mapping[str, Any], unsafe_sysctls: frozenset[str] = frozenset(), apparmor: bool | None = None
+) -> None:
+    """Refused for what no container of the pod could be given here; `apparmor`: whether the node has it (None: look)."""
     spec = pod["spec"]
     outer = spec.get("securityContext") or {}
+    containers = [*spec["containers"], *(spec.get("initContainers") or ())]
+    if spec.get("resourceClaims"):
+        raise Refused("spec.resourceClaims: this node prepares no devices for claims")
+    if any(_restarts_all(container) for container in containers):
+        raise Refused("restartPolicyRules: the action RestartAllContainers is not done by this node")
     if spec.get("hostUsers") is False:
         raise Refused("spec.hostUsers: user namespaces need containerd 2.0 or later")
     if outer.get("supplementalGroupsPolicy") == "Strict":
         raise Refused("spec.securityContext.supplementalGroupsPolicy: Strict needs containerd 2.0 or later")
-    for context in (outer, *((c.get("securityContext") or {}) for c in spec["containers"])):
-        if context.get("seLinuxOptions"):
-            raise Refused("seLinuxOptions: SELinux is not on this node")
+    contexts = (outer, *((container.get("securityContext") or {}) for container in containers))
+    if any(context.get("seLinuxOptions") for context in contexts):
+        raise Refused("seLinuxOptions: SELinux is not on this node")
+    confined = any((c.get("appArmorProfile") or {}).get("type", "Unconfined") != "Unconfined" for c in contexts)
+    if confined and not (_has_apparmor() if apparmor is None else apparmor):
+        raise Refused("Cannot enforce AppArmor: AppArmor is not enabled on the host", "AppArmor")
     for sysctl in outer.get("sysctls") or ():
         if sysctl["name"] not in SAFE_SYSCTLS | unsafe_sysctls:
-            raise Refused(f'forbidden sysctl: "{sysctl["name"]}" not allowlisted')
+            raise Refused(f'forbidden sysctl: "{sysctl["name"]}" not allowlisted', "SysctlForbidden")
+
+
+def _has_apparmor() -> bool:
+    return APPARMOR.exists() and APPARMOR.read_text().startswith("Y")
+
+
+def _restarts_all(container: Mapping[str, Any]) -> bool:
+    return any(rule.get("action") == "RestartAllContainers" for rule in container.get("restartPolicyRules") or ())
 
 
 def _require_non_root(pod: Mapping[str, Any], name: str, user: int | None, image: Image | None) -> None:
@@ -130,8 +157,13 @@ def _groups(outer: Mapping[str, Any]) -> tuple[int, ...]:
     return (*(outer.get("supplementalGroups") or ()), *extra)
 
 
-def _seccomp(profile: Mapping[str, Any] | None) -> Seccomp:
+def _seccomp(profile: Mapping[str, Any] | None) -> Profile:
     if not profile:
-        return Seccomp("Unconfined")
+        return Profile("Unconfined")
     file = profile.get("localhostProfile") or ""
-    return Seccomp(profile["type"], str(SECCOMP_FOLDER / file) if file else "")
+    return Profile(profile["type"], str(SECCOMP_FOLDER / file) if file else "")
+
+
+def _apparmor(profile: Mapping[str, Any] | None) -> Profile | None:
+    """None leaves it to the runtime, which confines where the node has AppArmor."""
+    return Profile(profile["type"], profile.get("localhostProfile") or "") if profile else None

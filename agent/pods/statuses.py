@@ -16,7 +16,7 @@ from agent.pods.machine import Stage
 from agent.pods.observed import Attempt, Observed, Pod, Trouble
 from agent.pods.planning import initialized
 from agent.pods.resources import requests_of
-from agent.pods.restarts import is_sidecar
+from agent.pods.restarts import is_sidecar, starts_again
 from agent.runtime.words import ContainerState
 from kube import times
 
@@ -85,16 +85,15 @@ def phase(pod: Pod, inits: Sequence[State], mains: Sequence[State], seen: Observ
         return "Pending"
     if any("running" in state["state"] for state in mains):
         return "Running"
-    return _phase_at_rest(rule, mains)
+    return _phase_at_rest(pod, mains)
 
 
-def _phase_at_rest(rule: str, mains: Sequence[State]) -> str:
+def _phase_at_rest(pod: Pod, mains: Sequence[State]) -> str:
     """No container runs, and each ran once or will never."""
-    if rule == "Always":
+    pairs = zip(pod["spec"]["containers"], mains, strict=True)
+    if any(starts_again(pod, container, _exit_code(state)) for container, state in pairs):
         return "Running"
-    if all(_succeeded(state) for state in mains):
-        return "Succeeded"
-    return "Failed" if rule == "Never" else "Running"
+    return "Succeeded" if all(_succeeded(state) for state in mains) else "Failed"
 
 
 def _told_phase(pod: Pod, coming: str, seen: Observed) -> str:
@@ -227,5 +226,10 @@ def _succeeded(state: State) -> bool:
 
 
 def _failed(state: State) -> bool:
+    return bool(_exit_code(state))
+
+
+def _exit_code(state: State) -> int:
+    """Of the last run that ended; 0 where none has."""
     ended = state["state"].get("terminated") or state["lastState"].get("terminated") or {}
-    return bool(ended.get("exitCode"))
+    return int(ended.get("exitCode") or 0)

@@ -36,6 +36,8 @@ class Tools:
     paths: Paths
     node: Callable[[], NodeFacts]
     services: Callable[[], Iterable[Any]]
+    own_node: Callable[[], Any]
+    admitted: Callable[[], Iterable[Pod]]
     clock: Callable[[], float]
     cgroups: bool = True
 

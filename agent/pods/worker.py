@@ -169,16 +169,16 @@ class Worker:
         return termination_message(container, attempt.exit_code, file, log_file)
 
     def _probe(self, seen: Observed) -> None:
-        if self.memory.stage is not Stage.ACTIVE:
-            for attempt in self._attempts():
-                self._tools.prober.rest(attempt.id)
-            return
         ips = self._tools.node().ips if self.pod["spec"].get("hostNetwork") else seen.ips
         told = self._ready_before()
         for attempt in seen.running():
             container = find_container(self.pod, attempt.name)
             asked = Asked(attempt.id, ips[0] if ips else "127.0.0.1", container)
-            self._tools.prober.follow(Probed(self.pod, asked, attempt.started_at, attempt.id in told))
+            probed = Probed(self.pod, asked, attempt.started_at, attempt.id in told)
+            if self.memory.stage is Stage.ACTIVE:
+                self._tools.prober.follow(probed)
+            else:
+                self._tools.prober.wind_down(probed)
 
     def _ready_before(self) -> set[str]:
         states = self.pod.get("status", {})

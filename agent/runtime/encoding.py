@@ -11,10 +11,10 @@ from agent.runtime.words import (
     Namespace,
     Namespaces,
     PortMapping,
+    Profile,
     Propagation,
     Resources,
     SandboxConfig,
-    Seccomp,
     Security,
 )
 
@@ -30,7 +30,7 @@ PROPAGATIONS = {
     Propagation.BIDIRECTIONAL: cri.PROPAGATION_BIDIRECTIONAL,
 }
 PROTOCOLS = {"TCP": cri.TCP, "UDP": cri.UDP, "SCTP": cri.SCTP}
-SECCOMP = {
+PROFILES = {
     "RuntimeDefault": cri.SecurityProfile.RuntimeDefault,
     "Unconfined": cri.SecurityProfile.Unconfined,
     "Localhost": cri.SecurityProfile.Localhost,
@@ -54,7 +54,7 @@ def sandbox_config(config: SandboxConfig) -> cri.PodSandboxConfig:
             security_context=cri.LinuxSandboxSecurityContext(
                 namespace_options=_namespaces(config.namespaces),
                 privileged=config.privileged,
-                seccomp=_seccomp(config.seccomp),
+                seccomp=_profile(config.seccomp),
             ),
         ),
     )
@@ -117,7 +117,8 @@ def _security(given: Security) -> cri.LinuxContainerSecurityContext:
         no_new_privs=given.no_new_privileges,
         masked_paths=given.masked_paths,
         readonly_paths=given.readonly_paths,
-        seccomp=_seccomp(given.seccomp),
+        seccomp=_profile(given.seccomp),
+        apparmor=_profile(given.apparmor),
     )
 
 
@@ -130,8 +131,8 @@ def _namespaces(given: Namespaces) -> cri.NamespaceOption:
     )
 
 
-def _seccomp(given: Seccomp | None) -> cri.SecurityProfile | None:
-    return cri.SecurityProfile(profile_type=SECCOMP[given.kind], localhost_ref=given.file) if given else None
+def _profile(given: Profile | None) -> cri.SecurityProfile | None:
+    return cri.SecurityProfile(profile_type=PROFILES[given.kind], localhost_ref=given.file) if given else None
 
 
 def _number(value: int | None) -> cri.Int64Value | None:

@@ -56,8 +56,11 @@ class PortMapping:
 
 
 @dataclass(frozen=True, slots=True)
-class Seccomp:
-    """`kind` is RuntimeDefault, Unconfined or Localhost; only Localhost has a file."""
+class Profile:
+    """What confines a container: for seccomp, or for AppArmor.
+
+    `kind` is RuntimeDefault, Unconfined or Localhost; only Localhost has a file.
+    """
 
     kind: str
     file: str = ""
@@ -81,7 +84,7 @@ class SandboxConfig:
     sysctls: Mapping[str, str] = field(default_factory=dict)
     namespaces: Namespaces = Namespaces()
     privileged: bool = False
-    seccomp: Seccomp | None = None
+    seccomp: Profile | None = None
     runtime_handler: str = ""
 
 
@@ -118,7 +121,8 @@ class Security:
     no_new_privileges: bool = False
     masked_paths: tuple[str, ...] = ()
     readonly_paths: tuple[str, ...] = ()
-    seccomp: Seccomp | None = None
+    seccomp: Profile | None = None
+    apparmor: Profile | None = None
     namespaces: Namespaces = Namespaces()
 
 

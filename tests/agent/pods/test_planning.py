@@ -273,3 +273,18 @@ def test_from_any_state_it_comes_to_rest(world):
     assert len({attempt.name for attempt in found.running()}) == len(found.running())
     if wanted["metadata"].get("deletionTimestamp"):
         assert found.stage is Stage.GONE and not found.running() and not found.sandboxes
+
+
+RULES = [
+    {"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}},
+    {"action": "Restart", "exitCodes": {"operator": "NotIn", "values": [0, 1, 2, 42]}},
+]
+
+
+@pytest.mark.parametrize(("exit_code", "again"), [(42, True), (7, True), (1, False), (0, False)])
+def test_a_rule_for_an_exit_code_goes_before_the_policy(exit_code, again):
+    wanted = pod(policy="Never")
+    wanted["spec"]["containers"][0]["restartPolicyRules"] = RULES
+    found = seen(ran(exit_code=exit_code))
+    assert plan(wanted, found, NOW) == ([AGAIN] if again else [])
+    assert happenings(wanted, found, NOW) == ([] if again else [Happening.FINISHED])

@@ -8,7 +8,7 @@ import pytest
 from agent.pods.images import invalid_name, logins, pull_policy
 from agent.pods.places import NodeFacts, Paths, parse_resolv_conf
 from agent.pods.resources import cgroup_parent, container_resources, pod_resources, qos_class
-from agent.pods.sandboxes import dns, host_name, hosts_file, sandbox_config
+from agent.pods.sandboxes import dns, host_name, hosts_file, runtime_handler, sandbox_config
 from agent.pods.security import Refused, check_pod, container_security
 from agent.runtime.words import Dns, Image, Namespace, PortMapping
 
@@ -85,6 +85,30 @@ def test_an_init_container_counts_where_it_needs_more():
     assert pod_resources(given).cpu_quota == 300_000
 
 
+def test_a_pod_s_own_resources_go_before_the_sum_and_overhead_on_top():
+    own = {"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "500m"}}
+    given = pod(container(limits={"cpu": "100m"}), resources=own, overhead={"cpu": "250m"})
+    found = pod_resources(given)
+    assert (found.cpu_shares, found.cpu_quota, found.memory_limit) == (768, 125_000, GIB)
+    assert qos_class(given) == "Burstable"
+
+
+@pytest.mark.parametrize(
+    ("spec", "objects", "handler"),
+    [
+        ({}, {}, ""),
+        ({"runtimeClassName": "r"}, {("RuntimeClass", "r"): {"handler": "runc"}}, "runc"),
+    ],
+)
+def test_what_a_runtime_class_means(spec, objects, handler):
+    assert runtime_handler(pod(**spec), objects) == handler
+
+
+def test_a_runtime_class_that_is_not_there():
+    with pytest.raises(LookupError, match="not found"):
+        runtime_handler(pod(runtimeClassName="r"), {("RuntimeClass", "r"): None})
+
+
 @pytest.mark.parametrize(
     ("qos", "path"),
     [
@@ -137,6 +161,7 @@ def test_resolv_conf():
     [
         ({}, "p"),
         ({"hostname": "h"}, "h"),
+        ({"hostname": "h", "hostnameOverride": "o.example", "subdomain": "s", "setHostnameAsFQDN": True}, "o.example"),
         ({"hostname": "h", "subdomain": "s", "setHostnameAsFQDN": True}, "h.s.n.svc.cluster.local"),
     ],
 )

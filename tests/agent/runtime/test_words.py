@@ -19,10 +19,10 @@ from agent.runtime.words import (
     Namespace,
     Namespaces,
     PortMapping,
+    Profile,
     Propagation,
     Resources,
     SandboxConfig,
-    Seccomp,
     Security,
 )
 
@@ -30,7 +30,7 @@ from agent.runtime.words import (
 def test_a_sandbox():
     config = SandboxConfig(
         "p", "n", "u", 1, "h", "/logs", Dns(("10.43.0.10",)), (PortMapping("UDP", 53, 5353),),
-        cgroup_parent="/kubepods", namespaces=Namespaces(network=Namespace.NODE), seccomp=Seccomp("RuntimeDefault"),
+        cgroup_parent="/kubepods", namespaces=Namespaces(network=Namespace.NODE), seccomp=Profile("RuntimeDefault"),
     )  # fmt: skip
     found = encoding.sandbox_config(config)
     assert (found.metadata.name, found.metadata.attempt, found.hostname) == ("p", 1, "h")
@@ -46,7 +46,7 @@ def test_a_container():
         env=(("A", "1"),),
         mounts=(Mount("/in", "/out", True, Propagation.HOST_TO_CONTAINER),),
         resources=Resources(memory_limit=1, hugepages={"2Mi": 2}),
-        security=Security(user=0, seccomp=Seccomp("Localhost", "/x")),
+        security=Security(user=0, seccomp=Profile("Localhost", "/x")),
     )
     found = encoding.container_config(config)
     assert found.mounts[0].propagation == cri.PROPAGATION_HOST_TO_CONTAINER
