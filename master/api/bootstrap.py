@@ -103,7 +103,11 @@ def own_objects(defaults: Iterable[Object]) -> list[Object]:
     ]
     renewal = {"apiGroups": ["certificates.k8s.io"], "verbs": ["create"]}
     renewal |= {"resources": ["certificatesigningrequests/selfnodeclient"]}
-    isolation = {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": ["get", "list", "watch"]}
+    isolation = {
+        "apiGroups": ["networking.k8s.io"],
+        "resources": ["networkpolicies"],
+        "verbs": ["get", "list", "watch"],
+    }
     heartbeats = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "list", "watch"]}
     return [
         _cluster_role("wherry:controllers", rules),
