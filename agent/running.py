@@ -25,6 +25,10 @@ from agent.api.sampling import Look, NodeUse, Sampler
 from agent.api.server import NodeApi, health_app, serve, tls_context
 from agent.api.telling import Numbers
 from agent.dns.tables import publish
+from agent.keeping import KEPT_FILE, KEY_FILE, essences
+from agent.keeping.keeper import Keeper
+from agent.keeping.sealing import Seal
+from agent.keeping.shelf import Shelf
 from agent.network.running import Network
 from agent.node.capacity import EVICTION_DISK, EVICTION_MEMORY, Capacity, LoadMeter, capacity, system_info
 from agent.node.objects import Health, Identity, Object, resources
@@ -40,7 +44,7 @@ from agent.runtime.contract import RuntimeFailure
 from agent.services import Key, ServiceTable
 from kube.client import Client
 from kube.config import AgentConfig
-from kube.informers import Informer
+from kube.informers import Informer, unmanaged
 from kube.kinds import known
 from kube.layout import Layout
 from probes import boards, cgroups
@@ -100,7 +104,7 @@ class Services:
     async def run(self) -> None:
         """The proxy starts when the first lists are in, so that it never takes down what a restart should leave alone."""
         for informer in self.informers:
-            await informer.synced.wait()
+            await informer.usable.wait()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.proxy.run())
             tasks.create_task(self._publish())
@@ -182,7 +186,8 @@ class Agent:
     async def run(self) -> None:
         limits = cgroups.limits()
         meter = LoadMeter(self.layout.root, limits)
-        nodes = Informer(self.client, known("v1", "Node"))
+        copies = self._copies()
+        nodes = Informer(self.client, known("v1", "Node"), project=essences.node)
         network = Network(
             self.name,
             lambda: nodes.store.values(),
@@ -193,7 +198,7 @@ class Agent:
         machine = Machine(self.runtime, network, meter)
         keeper = self._keeper(machine, meter)
         services = await self._services()
-        bound = Informer(self.client, known("v1", "Pod"), fields=f"spec.nodeName={self.name}")
+        bound = Informer(self.client, known("v1", "Pod"), fields=f"spec.nodeName={self.name}", project=unmanaged)
         pods = PodAgent(
             self.client,
             self.runtime,
@@ -201,7 +206,11 @@ class Agent:
             self._node_facts,
             Paths(pods=self.layout.state / "pods", logs=self.layout.root / "var/log/pods"),
             services=lambda: services.informers[0].store.values(),
+            own_node=lambda: nodes.store.get(("", self.name)),
+            kept=copies,
         )
+        for informer in (nodes, bound, *services.informers):
+            copies.follow(informer, informer.kind.kind)
         policies = Informer(self.client, known("networking.k8s.io/v1", "NetworkPolicy"))
         isolation = following(policies, bound, services.informers[1], services.proxy.kernel)
         nodes.on_change(lambda *_change: network.changed())
@@ -216,6 +225,7 @@ class Agent:
                     services.run(),
                     policies.run(),
                     isolation.run(),
+                    copies.run(),
                 ):
                     tasks.create_task(work)
                 tasks.create_task(keeper.run())
@@ -224,6 +234,11 @@ class Agent:
         finally:
             for runner in runners:
                 await runner.cleanup()
+
+    def _copies(self) -> Keeper:
+        """What is kept for the time when no master answers."""
+        seal = Seal.of(self.layout.config / KEY_FILE, self.files.authority.read_bytes())
+        return Keeper(Shelf(self.layout.state / KEPT_FILE, seal))
 
     def _node_facts(self) -> NodeFacts:
         """What pods may know of this node; asked each time, since addresses and resolvers change."""
@@ -265,8 +280,8 @@ class Agent:
         place = Place(self.name, cluster.pod_cidr, cluster.service_cidr, frozenset({cluster.dns}))
         proxy = Proxy(table, Iptables(await detect()), place, time.monotonic)
         informers = (
-            Informer(self.client, known("v1", "Service")),
-            Informer(self.client, known("discovery.k8s.io/v1", "EndpointSlice")),
+            Informer(self.client, known("v1", "Service"), project=unmanaged),
+            Informer(self.client, known("discovery.k8s.io/v1", "EndpointSlice"), project=unmanaged),
         )
         return Services(table, proxy, self.layout.run / "services.json", informers)
 
