@@ -25,8 +25,8 @@ from master.api.calls import Call, respond, wants_pretty
 from master.api.connections import Connection
 from master.api.contract import Authenticator, Authorizer, Credentials, Object, UserInfo
 from master.api.flow.turns import Turns
-from master.api.media import YAML, accepted, accepted_or_json
-from master.api.routing import NO_QUERY, FindKind, Query, Route, check_served, parse_query, route
+from master.api.media import YAML, accepted, accepted_or_json, not_acceptable
+from master.api.routing import NO_QUERY, FindKind, Query, Route, as_watch, check_served, parse_query, route
 from master.api.subresources import SUBRESOURCES
 from master.api.verbs import VERBS, Rooms, Verb
 from master.api.versions import version_of
@@ -61,6 +61,8 @@ class Api:
         began = time.perf_counter()
         path, _, text = request.raw_path.partition("?")
         query = parse_query(text) if text else NO_QUERY
+        if "/watch/" in path and request.method == "GET":
+            path, query = as_watch(path, query)
         asked = route(request.method, path, query, self.find)
         response = await self._answered(request, asked, query)
         self.observe(asked, response.status, time.perf_counter() - began)
@@ -136,6 +138,8 @@ class Api:
         return await VERBS[info.verb](self.rooms, call)
 
     async def _create_unstored(self, call: Call, creator: Creator) -> web.StreamResponse:
+        if call.form.view:
+            raise not_acceptable()  # what is not stored has no metadata, and so no row
         writing = call.writing()
         obj = await call.object(call.kind, writing)
         obj["kind"], obj["apiVersion"] = call.kind.kind, call.kind.api_version

@@ -1,6 +1,7 @@
 """From a request's method, path and query to what is asked for: pure.
 
 A path of the API is `/api/v1/...` or `/apis/GROUP/VERSION/...`, then `[namespaces/NS/]PLURAL[/NAME[/SUBRESOURCE]]`.
+The older `/api/v1/watch/...` is the same path without `watch`, and its query with it.
 Authorization sees a request as `RequestInfo` before anyone looks whether such a resource exists.
 """
 
@@ -48,6 +49,21 @@ def parse_query(text: str) -> Query:
 def is_true(query: Query, name: str) -> bool:
     """Whether a switch is given; as upstream reads it, every word but these two means yes, the empty one too."""
     return name in query and query[name].lower() not in FALSE
+
+
+def as_watch(path: str, query: Query) -> tuple[str, Query]:
+    """A path below `/watch/` as the collection it watches: what it names is selected by its name."""
+    parts = path.split("/")
+    at = 3 if parts[1] == "api" else 4
+    if parts[1] not in ("api", "apis") or len(parts) < at + 2 or parts[at] != "watch":
+        return path, query
+    space = parts[at + 1 : at + 3] if parts[at + 1] == "namespaces" and len(parts) > at + 3 else []
+    resource, *names = parts[at + 1 + len(space) :]
+    asked = {**query, "watch": "true"}
+    if names and names[0]:
+        one = f"metadata.name={unquote(names[0])}"
+        asked["fieldSelector"] = f"{query['fieldSelector']},{one}" if query.get("fieldSelector") else one
+    return "/".join([*parts[:at], *space, resource, *names[1:]]), asked
 
 
 def route(method: str, path: str, query: Query, find: FindKind) -> Route:

@@ -1,4 +1,4 @@
-"""Subresources that are more than a part of their object: scale, binding, eviction.
+"""Subresources that are more than a part of their object: binding, eviction; and the table of all that are.
 
 The others (status, finalize, approval, ephemeralcontainers, resize) are read and written as their object is; what a
 write through them may change is their strategy's to say.
@@ -6,23 +6,18 @@ write through them may change is their strategy's to say.
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
-
 from aiohttp import web
 
 from kube import kinds, selectors, times
-from kube.decoding import EVICTION, SCALE, decode, recode
-from kube.errors import ApiError, Cause, bad_request, conflict, invalid, not_found
-from kube.kinds import Kind
-from kube.patches import apply_patch
+from kube.decoding import EVICTION
+from kube.errors import ApiError, Cause, bad_request, conflict, invalid
 from master.api.calls import Call
-from master.api.contract import Object, Part
+from master.api.contract import Object
 from master.api.entries import Entry
-from master.api.media import patch_type
 from master.api.options import Writing, read_deletion
 from master.api.passing import admit_part
 from master.api.routing import NO_QUERY
+from master.api.scaling import scale
 from master.api.verbs import Rooms, Verb
 
 BINDING = kinds.BUILT_IN[0]
@@ -32,82 +27,6 @@ CREATED: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status
 _VIOLATES = "Cannot evict pod as it would violate the pod's disruption budget."
 _SEVERAL = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
 _PROTECTED_FROM_EVICTION = ("Succeeded", "Failed", "Pending")
-
-
-# Scale
-
-
-def scale_of(kind: Kind, obj: Object) -> Object:
-    meta = obj["metadata"]
-    kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
-    wanted, present, selector = kind.custom.counts(obj) if kind.custom is not None else _counts(obj)
-    return {
-        "kind": "Scale",
-        "apiVersion": "autoscaling/v1",
-        "metadata": {key: meta[key] for key in kept if key in meta},
-        "spec": {"replicas": wanted} if wanted else {},
-        "status": {"replicas": present} | ({"selector": selector} if selector else {}),
-    }
-
-
-def _counts(obj: Object) -> tuple[int | None, int, str]:
-    spec, status = obj.get("spec") or {}, obj.get("status") or {}
-    return spec.get("replicas"), status.get("replicas", 0), _selector_text(spec.get("selector"))
-
-
-def _selector_text(selector: Any) -> str:
-    """Of a LabelSelector, or of the plain map that ReplicationControllers have."""
-    if not selector:
-        return ""
-    structured = selector.keys() <= {"matchLabels", "matchExpressions"}
-    return selectors.label_text((selectors.from_object if structured else selectors.from_labels)(selector))
-
-
-async def scale(rooms: Rooms, call: Call) -> web.StreamResponse:
-    if call.info.verb == "get":
-        entry = await rooms.registry.get(call.stored, call.namespace, call.info.name)
-        return await _scale_shown(rooms, call, entry)
-    writing, body, media = call.writing(), await call.body(), call.content_type
-    part = Part(SCALE, partial(scale_of, call.kind), partial(_scaled, call.kind))
-    patching = call.info.verb == "patch"
-    if patching:
-        media = patch_type(media)
-
-    def change(old: Object | None) -> Object:
-        if old is None:
-            raise not_found(call.kind.plural, call.info.name, call.kind.group)
-        if patching:
-            wanted, _ = recode(
-                apply_patch(SCALE, scale_of(call.kind, old), body, media), SCALE, writing.field_validation
-            )
-        else:
-            wanted, _ = decode(body, media or "application/json", SCALE, writing.field_validation)
-        return _scaled(call.kind, old, wanted)
-
-    entry, _ = await rooms.registry.update(call.stored, call.namespace, call.info.name, change, writing, "scale", part)
-    return await _scale_shown(rooms, call, entry)
-
-
-async def _scale_shown(rooms: Rooms, call: Call, entry: Entry) -> web.StreamResponse:
-    found = await rooms.registry.converting.entry(call.stored, entry)
-    return call.shown(scale_of(call.kind, found.decode()))
-
-
-def _scaled(kind: Kind, old: Object, wanted: Object) -> Object:
-    meta, name = wanted.get("metadata") or {}, old["metadata"]["name"]
-    replicas = (wanted.get("spec") or {}).get("replicas", 0)
-    if meta.get("name", name) != name:
-        raise bad_request(f"the name of the object ({meta['name']}) does not match the name on the URL ({name})")
-    if replicas < 0:
-        said = f"Invalid value: {replicas}: must be greater than or equal to 0"
-        raise invalid("Scale", name, [Cause("FieldValueInvalid", said, "spec.replicas")], "autoscaling")
-    if meta.get("resourceVersion"):
-        old["metadata"]["resourceVersion"] = meta["resourceVersion"]
-    if kind.custom is not None:
-        kind.custom.scale(old, replicas)
-    else:
-        old.setdefault("spec", {})["replicas"] = replicas
-    return old
 
 
 # Binding

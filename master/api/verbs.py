@@ -10,7 +10,7 @@ import orjson
 from aiohttp import web
 
 from kube import times
-from kube.apply import parse_applied, server_side_apply
+from kube.apply import parse_applied, repeated_keys, server_side_apply
 from kube.decoding import DELETE_OPTIONS, decode, recode
 from kube.errors import ApiError, Cause, invalid
 from kube.patches import apply_patch
@@ -121,11 +121,16 @@ def patching(call: Call, writing: Writing, body: bytes, media: str) -> Changing:
     return change
 
 
-def applying(call: Call, writing: Writing, body: bytes) -> tuple[Writing, Changing]:
-    """A server-side apply: what the manager wants is merged with what others own."""
+def check_manager(call: Call) -> None:
+    """Who applies says who that is."""
     if not call.query.get("fieldManager"):
         cause = Cause("FieldValueRequired", "Required value: is required for apply patch", "fieldManager")
         raise invalid("PatchOptions", "", [cause], "meta.k8s.io")
+
+
+def applying(call: Call, writing: Writing, body: bytes) -> tuple[Writing, Changing]:
+    """A server-side apply: what the manager wants is merged with what others own."""
+    check_manager(call)
     wanted = parse_applied(body, call.kind)
     version, now = call.version, times.now()
 
@@ -134,6 +139,8 @@ def applying(call: Call, writing: Writing, body: bytes) -> tuple[Writing, Changi
         merged = server_side_apply(
             call.kind, present, wanted, writing.manager, writing.force, now, call.info.subresource
         )
+        for complaint in repeated_keys(body, writing.field_validation):
+            call.warn(complaint)
         return version.to_stored(recode(merged, call.kind, writing.field_validation)[0])
 
     return replace(writing, applying=True), change

@@ -39,12 +39,12 @@ def object_of(entry: Entry, version: Version) -> Object:
     return version.present(entry.decode())
 
 
-def entry_bytes(entry: Entry, version: Version, form: Form, include: str = "Metadata") -> bytes:
+def entry_bytes(entry: Entry, version: Version, form: Form, include: str = "Metadata", headed: bool = True) -> bytes:
     if form.plain and version.is_stored:
         return entry.full()
     obj = object_of(entry, version)
     if form.view == "Table":
-        return encode(table(version.kind, [obj], {"resourceVersion": str(entry.revision)}, include), form)
+        return encode(table(version.kind, [obj], {"resourceVersion": str(entry.revision)}, include, headed), form)
     return encode(partial(obj) if form.view else obj, form)
 
 
@@ -98,9 +98,11 @@ def _plain(entries: Sequence[Entry], kind: Kind, meta: Object) -> list[bytes]:
     return [head, *(items(entries, shape_of(kind).head) if typed else items(entries)), b"]}"]
 
 
-def event_bytes(type: str, entry: Entry, version: Version, form: Form, include: str = "Metadata") -> bytes:
+def event_bytes(
+    type: str, entry: Entry, version: Version, form: Form, include: str = "Metadata", headed: bool = True
+) -> bytes:
     """One frame of a watch."""
-    return _event(type, entry_bytes(entry, version, form, include), form)
+    return _event(type, entry_bytes(entry, version, form, include, headed), form)
 
 
 def bookmark_bytes(version: Version, form: Form, revision: int, initial_end: bool = False) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -46,9 +46,21 @@ class Wanted:
     version: Version
     form: Form
     include: str = "Metadata"
+    rest: Wanted | None = None
+    """What events after the first look like: a Table names its columns once."""
 
     def event(self, type: str, entry: Entry) -> bytes:
-        return views.event_bytes(type, entry, self.version, self.form, self.include)
+        headed = self.rest is not None
+        return views.event_bytes(type, entry, self.version, self.form, self.include, headed)
+
+    @property
+    def later(self) -> Wanted:
+        return self.rest or self
+
+    def events(self, seen: Sequence[tuple[str, Entry]]) -> Iterator[bytes]:
+        """What a watch begins with."""
+        yield from (self.event(*one) for one in seen[:1])
+        yield from (self.later.event(*one) for one in seen[1:])
 
 
 class HttpWatcher:
@@ -80,7 +92,7 @@ class HttpWatcher:
             self.ended.set_result(None)
 
     def _encode(self, change: Change, type: str, entry: Entry) -> bytes:
-        wanted = self.wanted
+        wanted, self.wanted = self.wanted, self.wanted.later
         if entry is not change.entry:
             return _framed(wanted.event(type, entry))
         key = (type, wanted)
@@ -90,6 +102,13 @@ class HttpWatcher:
         return found
 
     # To the client
+
+    def begin(self, seen: Sequence[tuple[str, Entry]]) -> Iterator[bytes]:
+        """The frames of what came before the watch; where there is none, the first change will be the first frame."""
+        wanted = self.wanted
+        if seen:
+            self.wanted = wanted.later
+        return wanted.events(seen)
 
     def _send(self, frame: bytes) -> None:
         if not self._pending and self._live:
@@ -152,7 +171,8 @@ class Watches:
         key = (version.kind.api_version, version.kind.kind, form, include)
         found = self._looks.get(key)
         if found is None or found.version is not version:
-            found = self._looks[key] = Wanted(version, form, include)
+            rest = Wanted(version, form, include) if form.view == "Table" else None
+            found = self._looks[key] = Wanted(version, form, include, rest)
         return found
 
     def end_all(self) -> None:
@@ -247,14 +267,14 @@ def _first_frames(collection: Collection, watcher: HttpWatcher, revision: int) -
     if _begins_with_state(listing):
         selection = listing.selection
         entries = selection.of(collection.slice(listing.namespace)[0])
-        lines = (wanted.event(ADDED, entry) for entry in entries)
+        lines = watcher.begin([(ADDED, entry) for entry in entries])
         return _with_end(lines, wanted, revision) if listing.initial_events and listing.bookmarks else lines
     changes = collection.since(listing.revision if listing.revision is not None else revision)
     if changes is None:
         watcher.end()
         return [views.error_event(_too_old(listing.revision or 0, collection.floor).to_status(), wanted.form)]
     seen = [see(listing.selection, listing.namespace, change) for change in changes]
-    return (wanted.event(*one) for one in seen if one is not None)
+    return watcher.begin([one for one in seen if one is not None])
 
 
 def _with_end(lines: Iterable[bytes], wanted: Wanted, revision: int) -> Iterable[bytes]:

@@ -17,14 +17,19 @@ Object = dict[str, Any]
 __all__ = ["table"]
 
 
-def table(kind: Kind, objects: Sequence[Object], meta: Object, include: str = "Metadata") -> Object:
-    """The Table of these objects; `include` says what each row carries of its object: None, Metadata or Object."""
+def table(
+    kind: Kind, objects: Sequence[Object], meta: Object, include: str = "Metadata", headed: bool = True
+) -> Object:
+    """The Table of these objects; `include` says what each row carries of its object: None, Metadata or Object.
+
+    Of a watch the first event alone is `headed`: later ones leave the columns out.
+    """
     columns = kind.custom.columns if kind.custom is not None else COLUMNS.get((kind.group, kind.kind), DEFAULT)
     return {
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
         "metadata": meta,
-        "columnDefinitions": [_definition(column) for column in columns],
+        "columnDefinitions": [_definition(column) for column in columns] if headed else None,
         "rows": [_row(columns, obj, include) for obj in objects],
     }
 

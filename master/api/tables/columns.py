@@ -231,6 +231,12 @@ COLUMNS: dict[tuple[str, str], tuple[Column, ...]] = {
     ("apps", "ReplicaSet"): (*REPLICAS, SELECTOR),
     ("apps", "StatefulSet"): (NAME, Column("Ready", workloads.ready_of("spec.replicas")), AGE, *POD_SPEC),
     ("autoscaling", "HorizontalPodAutoscaler"): AUTOSCALER,
+    ("autoscaling", "Scale"): (
+        NAME,
+        Column("Desired", number("spec.replicas"), INTEGER),
+        Column("Available", number("status.replicas"), INTEGER),
+        AGE,
+    ),
     ("batch", "CronJob"): (
         NAME,
         Column("Schedule", text("spec.schedule")),

@@ -209,3 +209,12 @@ async def test_the_keys_are_published(api):
     token = {"Authorization": f"Bearer {await token_of(api, 'default')}"}
     status, answer = await api.ask("GET", "/openid/v1/jwks", headers=token)
     assert (status, answer["keys"][0]["crv"]) == (200, "P-256")
+
+
+async def test_a_review_has_no_row_in_a_table(api):
+    body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
+    body["spec"] = {"resourceAttributes": {"verb": "get", "resource": "pods"}}
+    headers = ADMIN | {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    status, answer = await api.ask("POST", path, body, headers=headers)
+    assert (status, answer["reason"]) == (406, "NotAcceptable")

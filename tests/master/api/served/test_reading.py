@@ -1,6 +1,7 @@
 """Lists and watches: consistent pages, resuming, and what selectors make of changes."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -106,8 +107,30 @@ async def test_a_watch_of_tables_is_of_tables(space):
     table = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
     async with space.session.get(f"{MAPS}?watch=1", headers=table) as response:
         await space.create(MAPS, config_map("a"))
-        line = await response.content.readline()
-    assert b'"kind":"Table"' in line and b'"cells":["a",0,' in line
+        await space.create(MAPS, config_map("b"))
+        first, second = [json.loads(await response.content.readline())["object"] for _ in "ab"]
+    assert (first["kind"], first["rows"][0]["cells"][:2]) == ("Table", ["a", 0])
+    assert [column["name"] for column in first["columnDefinitions"]] == ["Name", "Data", "Age"]
+    assert (second["columnDefinitions"], second["rows"][0]["cells"][:2]) == (None, ["b", 0]), "columns come once"
+
+
+@pytest.mark.parametrize(
+    ("path", "seen"),
+    [
+        ("/api/v1/watch/namespaces/default/configmaps", ["a", "b"]),
+        ("/api/v1/watch/namespaces/default/configmaps/b", ["b"]),
+        ("/api/v1/watch/configmaps?fieldSelector=metadata.namespace%3Ddefault", ["a", "b"]),
+        ("/api/v1/watch/namespaces/other", ["other"]),
+        ("/apis/apps/v1/watch/deployments", []),
+    ],
+)
+async def test_the_older_paths_of_watches(space, path, seen):
+    for name in "ab":
+        await space.create(MAPS, config_map(name))
+    async with space.session.get(path + ("&" if "?" in path else "?") + "timeoutSeconds=1") as response:
+        assert response.status == 200
+        events = [json.loads(line) async for line in response.content]
+    assert [event["object"]["metadata"]["name"] for event in events] == seen
 
 
 async def test_a_lost_client_leaves_no_watcher(space):
