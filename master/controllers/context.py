@@ -43,6 +43,8 @@ KEPT_METADATA = (
 POD_METADATA = tuple(name for name in KEPT_METADATA if name not in {"annotations", "generation"})
 POD_SPEC = ("nodeName", "hostname", "subdomain", "tolerations", "readinessGates", "hostNetwork")
 POD_STATUS = ("phase", "podIP", "podIPs", "reason")
+CLAIMING = frozenset(("persistentVolumeClaim", "ephemeral"))
+"""The volumes of a pod that stand for a claim."""
 POD_CONDITIONS = frozenset(("Ready",))
 POD_ANNOTATIONS = (
     "controller.kubernetes.io/pod-deletion-cost",
@@ -141,6 +143,8 @@ def trimmed_pod(obj: Object) -> Object:
         kept_spec |= _pick(spec, ("affinity",))
     if "Job" in owners:
         kept_status |= _pick(status, ("conditions", "containerStatuses", "initContainerStatuses"))
+    if volumes := [volume for volume in spec.get("volumes") or () if not CLAIMING.isdisjoint(volume)]:
+        kept_spec["volumes"] = volumes
     ports = [port for container in spec.get("containers") or () for port in container.get("ports") or ()]
     if ports:
         kept_spec["ports"] = ports
