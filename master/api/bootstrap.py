@@ -92,8 +92,8 @@ def own_objects(defaults: Iterable[Object]) -> list[Object]:
     """What only wherry has.
 
     All controllers are one process and one user here, so that user is bound to the rules of all their roles.  An agent is
-    proxy and names' server too, so nodes may read what kube-proxy reads, and the policies they apply.  A node renews its own certificate.  The scheduler
-    reads the nodes' load off their heartbeats.
+    proxy and names' server too, so nodes may read what kube-proxy reads, and the policies they apply.  A node renews its
+    own certificate.  The scheduler reads the nodes' load off their heartbeats.
     """
     rules = [
         rule

@@ -46,8 +46,8 @@ def slices(policy: Object, pods: Iterable[Object], namespaces: Mapping[str, Labe
         by_ports: dict[bytes, set[str]] = {}
         for pod, address in living:
             if address and named(policy, group, pod, namespaces.get(pod["metadata"]["namespace"], {})):
-                ports = policies.named_ports(pod["spec"].get("ports") or ()) if with_ports else ()
-                by_ports.setdefault(orjson.dumps(ports), set()).add(address)
+                listened = policies.named_ports(pod["spec"].get("ports") or ()) if with_ports else ()
+                by_ports.setdefault(orjson.dumps(listened), set()).add(address)
         for ports, addresses in sorted(by_ports.items()):
             made += _cut(policy, key, orjson.loads(ports), sorted(addresses))
     return made
