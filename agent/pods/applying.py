@@ -11,11 +11,14 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
-from agent.pods import preparing
+from agent.pods import cgroups, preparing
+from agent.pods.containers import find_container
 from agent.pods.machine import Happening, Stage
 from agent.pods.memory import Memory
 from agent.pods.observed import Observed, Pod, Trouble
 from agent.pods.reporting import PODS, Reporter
+from agent.pods.resizing import resources_text
+from agent.pods.resources import cgroup_parent, container_resources, pod_resources, qos_class
 from agent.pods.sandboxes import runtime_handler, sandbox_config
 from agent.pods.starting import start
 from agent.pods.steps import (
@@ -26,6 +29,7 @@ from agent.pods.steps import (
     Refresh,
     Release,
     RemoveSandbox,
+    Resize,
     Start,
     StartSandbox,
     Step,
@@ -42,6 +46,7 @@ log = logging.getLogger(__name__)
 
 SANDBOX_RETRY = 2.0
 STOP_RETRY = 1.0
+RESIZE_RETRY = 10.0
 
 
 @dataclass(slots=True)
@@ -76,6 +81,9 @@ class Hands:
                 self.wake()
             case Stop():
                 self._stop(step, pod, seen)
+            case Resize():
+                await self._resize(step, pod)
+                self.wake()
             case Forget():
                 await self._forget(step, pod)
             case Hold():
@@ -123,12 +131,31 @@ class Hands:
             await asyncio.sleep(STOP_RETRY)
         self.wake()
 
+    async def _resize(self, step: Resize, pod: Pod) -> None:
+        """The pod's own limits make way first, and follow at the end; what the runtime refuses is tried again."""
+        tools, container = self.tools, find_container(pod, step.name)
+        node = tools.node()
+        parent = cgroup_parent(node.cgroup_root, pod, qos_class(pod))
+        try:
+            if tools.cgroups:
+                cgroups.lift_limits(parent)
+            await tools.runtime.update_resources(step.id, container_resources(container, qos_class(pod), node.memory))
+            self.memory.given[step.id] = resources_text(container)
+        except RuntimeFailure as failure:
+            if failure.unreachable:
+                raise
+            self.memory.resize_held = Trouble("Error", str(failure), tools.clock() + RESIZE_RETRY)
+        finally:
+            if tools.cgroups:
+                cgroups.set_limits(parent, pod_resources(pod))
+
     async def _forget(self, step: Forget, pod: Pod) -> None:
         meta, paths = pod["metadata"], self.tools.paths
         await self.tools.runtime.remove_container(step.id)
         paths.log(meta["namespace"], meta["name"], meta["uid"], step.name, step.attempt).unlink(missing_ok=True)
         paths.termination(meta["uid"], step.name, step.attempt).unlink(missing_ok=True)
         self.memory.messages.pop(step.id, None)
+        self.memory.given.pop(step.id, None)
         self.stops.pop(step.id, None)
 
     def _hold(self, step: Hold, pod: Pod) -> None:

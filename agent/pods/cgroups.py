@@ -14,6 +14,8 @@ from agent.runtime.words import Resources
 log = logging.getLogger(__name__)
 
 ROOT = Path("/sys/fs/cgroup")
+UNLIMITED = (("memory", "memory.limit_in_bytes", "-1"), ("cpu", "cpu.cfs_quota_us", "-1"))
+UNLIMITED_UNIFIED = ((".", "memory.max", "max"), (".", "cpu.max", "max"))
 UNIFIED_CONTROLLERS = ("cpu", "memory", "pids")
 
 
@@ -26,6 +28,15 @@ def set_limits(parent: str, resources: Resources, root: Path = ROOT) -> None:
         if (root / controller).is_dir():
             folder = root / controller / parent.lstrip("/")
             folder.mkdir(parents=True, exist_ok=True)
+            _write(folder / file, value)
+
+
+def lift_limits(parent: str, root: Path = ROOT) -> None:
+    """Take the limits off, so that those below may grow; each container keeps its own."""
+    unified = (root / "cgroup.controllers").exists()
+    for controller, file, value in UNLIMITED_UNIFIED if unified else UNLIMITED:
+        folder = root / controller / parent.lstrip("/")
+        if folder.is_dir():
             _write(folder / file, value)
 
 

@@ -12,9 +12,13 @@ from typing import Any
 
 from agent.pods.observed import Observed, Pod
 from agent.pods.planning import initialized
+from agent.pods.resizing import is_held, is_pending
 from agent.pods.restarts import is_sidecar
 from kube import times
 
+RESIZE_PENDING, RESIZE_IN_PROGRESS = "PodResizePending", "PodResizeInProgress"
+PASSING = {RESIZE_PENDING, RESIZE_IN_PROGRESS}
+"""Conditions that go again when what they tell of is over."""
 Condition = dict[str, Any]
 State = dict[str, Any]
 
@@ -32,7 +36,18 @@ def conditions(
         containers,
         _condition("PodScheduled", True),
     ]
+    wanted += _resize(pod, seen)
     return [_dated(condition, known.get(condition["type"]), pod, now) for condition in wanted]
+
+
+def _resize(pod: Pod, seen: Observed) -> list[Condition]:
+    """Where a resize stands; nothing when the containers have what the spec says."""
+    if not is_pending(pod, seen):
+        return []
+    held = seen.resize_held
+    if held is not None and is_held(seen):
+        return [_condition(RESIZE_PENDING, True, held.reason, held.message)]
+    return [_condition(RESIZE_IN_PROGRESS, True, held.reason if held else "", held.message if held else "")]
 
 
 def _condition(kind: str, status: bool, reason: str = "", message: str = "") -> Condition:

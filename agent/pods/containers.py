@@ -9,6 +9,7 @@ from typing import Any
 from agent.pods.environment import Surroundings, container_environment, expand
 from agent.pods.observed import Pod
 from agent.pods.planning import spec_hash
+from agent.pods.resizing import resources_text
 from agent.pods.resources import container_resources, qos_class
 from agent.pods.sandboxes import pod_labels
 from agent.pods.security import container_security
@@ -16,6 +17,7 @@ from agent.runtime.words import ContainerConfig, Image, Mount
 
 CONTAINER_NAME = "io.kubernetes.container.name"
 HASH = "io.kubernetes.container.hash"
+RESOURCES = "wherry.dev/resources"
 RESTARTS = "io.kubernetes.container.restartCount"
 MESSAGE_PATH = "io.kubernetes.container.terminationMessagePath"
 MESSAGE_POLICY = "io.kubernetes.container.terminationMessagePolicy"
@@ -50,6 +52,7 @@ def container_config(
         labels={**pod_labels(pod), CONTAINER_NAME: name},
         annotations={
             HASH: spec_hash(container),
+            RESOURCES: resources_text(container),
             RESTARTS: str(attempt),
             MESSAGE_PATH: container.get("terminationMessagePath") or DEFAULT_MESSAGE_PATH,
             MESSAGE_POLICY: container.get("terminationMessagePolicy") or "File",

@@ -39,6 +39,8 @@ class Memory:
     backoffs: dict[str, BackOff] = field(default_factory=dict)
     messages: dict[str, str] = field(default_factory=dict)
     floors: dict[str, int] = field(default_factory=dict)
+    given: dict[str, str] = field(default_factory=dict)
+    resize_held: Trouble | None = None
     volumes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
@@ -66,6 +68,8 @@ class Memory:
             troubles=self.troubles,
             backoffs=self.backoffs,
             floors=self.floors,
+            given=self.given,
+            resize_held=self.resize_held,
             prepared=self.prepared,
             prepare_at=self.prepare_at,
             refresh_at=self.refresh_at,

@@ -25,6 +25,7 @@ class Attempt:
     image: str = ""
     image_ref: str = ""
     spec_hash: str = ""
+    resources: str = ""
     created_at: float = 0.0
     started_at: float = 0.0
     finished_at: float = 0.0
@@ -66,7 +67,8 @@ UNPROBED = Verdict()
 @dataclass(frozen=True, slots=True)
 class Observed:
     """`sandboxes` and each container's attempts are newest first; `floors` holds a container's first attempt where a reboot
-    took the runtime's memory, so that its count of restarts goes on."""
+    took the runtime's memory, so that its count of restarts goes on; `given` are the resources a container got since it was
+    made, and `resize_held` is why the node does not give it others."""
 
     stage: Stage = Stage.ACTIVE
     sandboxes: tuple[Sandbox, ...] = ()
@@ -75,6 +77,8 @@ class Observed:
     troubles: Mapping[str, Trouble] = field(default_factory=dict)
     backoffs: Mapping[str, BackOff] = field(default_factory=dict)
     floors: Mapping[str, int] = field(default_factory=dict)
+    given: Mapping[str, str] = field(default_factory=dict)
+    resize_held: Trouble | None = None
     prepared: bool = False
     prepare_at: float = 0.0
     refresh_at: float = float("inf")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from agent.pods.containers import HASH
+from agent.pods.containers import HASH, RESOURCES
 from agent.pods.observed import Attempt
 from agent.pods.sandboxes import POD_UID
 from agent.runtime.contract import Runtime
@@ -76,6 +76,7 @@ def to_attempt(container: Container, status: ContainerStatus) -> Attempt:
         image=status.image,
         image_ref=status.image_ref,
         spec_hash=container.annotations.get(HASH, ""),
+        resources=container.annotations.get(RESOURCES, ""),
         created_at=status.created_at,
         started_at=status.started_at,
         finished_at=status.finished_at,

@@ -15,6 +15,7 @@ from typing import Any
 
 from agent.pods.machine import Happening, Stage
 from agent.pods.observed import Attempt, Observed, Pod
+from agent.pods.resizing import differs, needs_restart
 from agent.pods.restarts import init_starts_again, is_sidecar, starts_again
 from agent.pods.steps import (
     Complete,
@@ -24,6 +25,7 @@ from agent.pods.steps import (
     Refresh,
     Release,
     RemoveSandbox,
+    Resize,
     Start,
     StartSandbox,
     Step,
@@ -177,7 +179,7 @@ def _container(
     if attempt is None:
         yield from _start(container, seen, sandbox_id, now)
     elif attempt.running:
-        yield from _running(pod, container, attempt, seen)
+        yield from _running(pod, container, attempt, seen, now)
     elif attempt.state is ContainerState.CREATED:
         # Made but never started (the agent ended in between): the same attempt is made again.
         yield Forget(attempt.id, attempt.name, attempt.attempt)
@@ -193,13 +195,27 @@ def _starts_again(pod: Pod, container: Container, attempt: Attempt, sandbox_id: 
     return starts_again(pod, container, attempt.exit_code)
 
 
-def _running(pod: Pod, container: Container, attempt: Attempt, seen: Observed) -> Iterator[Step]:
+def _running(pod: Pod, container: Container, attempt: Attempt, seen: Observed, now: float) -> Iterator[Step]:
     verdict = seen.verdict(attempt)
     grace = _grace(pod, seen)
     if verdict.doom:
         yield Stop(attempt.id, attempt.name, grace if verdict.doom_grace is None else verdict.doom_grace, verdict.doom)
     elif attempt.spec_hash and attempt.spec_hash != spec_hash(container):
         yield Stop(attempt.id, attempt.name, grace, f"Container {attempt.name} definition changed, will be restarted")
+    elif differs(container, attempt, seen):
+        yield from _resized(pod, container, attempt, seen, now)
+
+
+def _resized(pod: Pod, container: Container, attempt: Attempt, seen: Observed, now: float) -> Iterator[Step]:
+    held = seen.resize_held
+    if held is not None and (not held.retry_at or now < held.retry_at):
+        if held.retry_at:
+            yield Wait(held.retry_at)
+    elif needs_restart(container, attempt, seen):
+        message = f"Container {attempt.name} resize requires restart"
+        yield Stop(attempt.id, attempt.name, _grace(pod, seen), message)
+    else:
+        yield Resize(attempt.id, attempt.name)
 
 
 def _start(container: Container, seen: Observed, sandbox_id: str, now: float) -> Iterator[Step]:
@@ -220,6 +236,7 @@ def _restart(
         return
     backoff = seen.backoffs.get(name)
     changed = bool(attempt.spec_hash) and attempt.spec_hash != spec_hash(container)
+    changed = changed or differs(container, attempt, seen)
     due = attempt.finished_at if backoff is None or changed else backoff.due(attempt.finished_at)
     if backoff is not None and now < due:
         meta = pod["metadata"]

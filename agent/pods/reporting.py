@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import aiohttp
 
+from agent.pods.conditions import PASSING
 from kube.client import Client
 from kube.errors import ApiError
 from kube.informers import Backoff
@@ -36,6 +37,7 @@ class Reporter:
         self._meta = pod["metadata"]
         self._wanted: Status | None = None
         self._told: Status | None = None
+        self._passing = _passing(pod.get("status") or {})
         self._version = 0
         self._news = asyncio.Event()
         self._idle = asyncio.Event()
@@ -85,10 +87,11 @@ class Reporter:
     async def _send(self, status: Status) -> bool:
         """False when it has to be tried again."""
         meta = self._meta
-        body = {"metadata": {"uid": meta["uid"]}, "status": patch_body(status)}
+        body = {"metadata": {"uid": meta["uid"]}, "status": patch_body(status, self._passing)}
         try:
             pod = await self._client.patch(PODS, meta["namespace"], meta["name"], body, "strategic", "status")
             self._version = int(pod["metadata"].get("resourceVersion") or 0)
+            self._passing = _passing(status)
         except ApiError as error:
             if error.status in {404, 409, 422}:
                 log.info("status refused pod=%s/%s error=%s", meta["namespace"], meta["name"], error)
@@ -108,9 +111,17 @@ def _gist(status: Mapping[str, Any], told: Status) -> tuple[Any, ...]:
     return status.get("phase"), {kind: said for kind, said in conditions.items() if kind in own}
 
 
-def patch_body(status: Status) -> Status:
-    """The status as a strategic patch: what is absent is cleared.  Pure."""
+def _passing(status: Mapping[str, Any]) -> set[str]:
+    """The conditions of a status that go again."""
+    return {condition["type"] for condition in status.get("conditions") or ()} & PASSING
+
+
+def patch_body(status: Status, passing: Iterable[str] = ()) -> Status:
+    """The status as a strategic patch: what is absent is cleared, and what passed of `passing`.  Pure."""
     body = {**dict.fromkeys(CLEARED), **status}
+    over = sorted(set(passing) - _passing(status))
+    if over:
+        body["conditions"] = [*body["conditions"], *({"$patch": "delete", "type": kind} for kind in over)]
     if "podIPs" in body:
         body["podIPs"] = [{"$patch": "replace"}, *body["podIPs"]]
     return body

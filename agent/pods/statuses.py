@@ -15,6 +15,7 @@ from agent.pods.conditions import conditions
 from agent.pods.machine import Stage
 from agent.pods.observed import Attempt, Observed, Pod, Trouble
 from agent.pods.planning import initialized
+from agent.pods.resizing import given_resources, is_held
 from agent.pods.resources import requests_of
 from agent.pods.restarts import is_sidecar, starts_again
 from agent.runtime.words import ContainerState
@@ -132,7 +133,7 @@ def container_status(
     }
     if latest:
         told["containerID"] = f"{RUNTIME}://{latest.id}"
-    return told | _resources(container, latest) | _mounts(container)
+    return told | _resources(container, latest, seen) | _mounts(container)
 
 
 def _states(
@@ -201,12 +202,16 @@ def _inits_done(pod: Pod, seen: Observed) -> bool:
     return True
 
 
-def _resources(container: Container, latest: Attempt | None) -> dict[str, Any]:
-    requests = requests_of(container)
-    told: dict[str, Any] = {"allocatedResources": requests} if requests else {}
+def _resources(container: Container, latest: Attempt | None, seen: Observed) -> dict[str, Any]:
+    """allocatedResources is what the node gave its word for, resources what the container has."""
+    has = given_resources(latest, seen) if latest else None
+    agreed = has if has is not None and is_held(seen) else container.get("resources") or {}
+    allocated = requests_of({"resources": agreed})
+    told: dict[str, Any] = {"allocatedResources": allocated} if allocated else {}
     if latest is None or latest.state is ContainerState.CREATED:
         return told
-    limits = (container.get("resources") or {}).get("limits")
+    actually = has if has is not None else container.get("resources") or {}
+    limits, requests = actually.get("limits"), requests_of({"resources": actually})
     actual = ({"limits": limits} if limits else {}) | ({"requests": requests} if requests else {})
     return told | {"resources": actual}
 

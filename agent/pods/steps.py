@@ -51,6 +51,14 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Resize:
+    """Give a running container the resources its spec says now."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Forget:
     """Remove an ended container and its log."""
 
@@ -94,6 +102,7 @@ Step = (
     | RemoveSandbox
     | Start
     | Stop
+    | Resize
     | Forget
     | Hold
     | Wait

@@ -16,13 +16,14 @@ from agent.pods.applying import Hands
 from agent.pods.containers import find_container
 from agent.pods.handling import Asked
 from agent.pods.machine import Happening, Stage
-from agent.pods.memory import Memory, told_view
+from agent.pods.memory import FINAL, Memory, told_view
 from agent.pods.messages import termination_message
 from agent.pods.observed import Attempt, Observed, Pod, Trouble
 from agent.pods.observing import Observer, Sight
 from agent.pods.planning import DEADLINE, happenings, is_deleted, plan
 from agent.pods.probing import Probed
 from agent.pods.reporting import Reporter
+from agent.pods.resizing import held, is_pending
 from agent.pods.statuses import Place, status
 from agent.pods.steps import Hold, Wait
 from agent.pods.tools import Tools
@@ -133,6 +134,7 @@ class Worker:
             seen = self._seen()
             self.wake()
         self._probe(seen)
+        self._judge_resize(seen)
         seen = self._seen()
         self._tell(seen)
         until = self._tools.clock() + SWEEP
@@ -141,6 +143,16 @@ class Worker:
                 until = min(until, step.until)
             await self._hands.apply(step, self.pod, seen)
         return until
+
+    def _judge_resize(self, seen: Observed) -> None:
+        """Whether the node takes the resize that the spec asks for; a failure of its own is kept until it is tried again."""
+        failed = self.memory.resize_held
+        if not is_pending(self.pod, seen):
+            self.memory.resize_held = None
+        elif failed is None or not failed.retry_at:
+            others = [pod for pod in self._tools.admitted() if pod["metadata"]["uid"] != self.uid]
+            active = [pod for pod in others if pod["status"].get("phase") not in FINAL]
+            self.memory.resize_held = held(self.pod, self._tools.node().allocatable, active)
 
     # What is seen and told
 

@@ -156,6 +156,10 @@ class Api:
         gone = {"deletionTimestamp": "2026-01-01T00:00:00Z", "deletionGracePeriodSeconds": grace, "generation": 2}
         self._put({**pod, "metadata": pod["metadata"] | gone})
 
+    def change_spec(self, name, spec, namespace="tests"):
+        pod = self.pod(name, namespace)
+        self._put({**pod, "spec": pod["spec"] | spec})
+
     async def seen(self, name, condition, seconds=20, namespace="tests"):
         """Wait until `condition(pod)` holds; pod is None when it is gone."""
         async with asyncio.timeout(seconds):

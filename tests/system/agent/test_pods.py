@@ -232,4 +232,30 @@ async def test_a_claim_finds_the_volume_bound_to_it(agent, api, tmp_path):
         "status": {"phase": "Bound"},
     }
     await api.seen("claims", ready)
-    assert await output(agent, "claims") == ["kept"]
+    async with asyncio.timeout(10):
+        while await output(agent, "claims") != ["kept"]:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_running_container_gets_other_limits(agent, api, containerd):
+    def sized(memory, cpu):
+        resources = {"limits": {"memory": memory, "cpu": cpu}}
+        return one("sleep 600", resources=resources) | {"terminationGracePeriodSeconds": 0}
+
+    pod = api.add_pod("grows", sized("32Mi", "100m"))
+    await api.seen("grows", ready)
+    cgroup = Path(f"/sys/fs/cgroup/memory{containerd.cgroup}/kubepods/pod{pod['metadata']['uid']}")
+    container = agent.pods.container_id("tests", "grows", "c")
+
+    def has(memory):
+        return lambda pod: memory in str(pod["status"]["containerStatuses"][0]["resources"])
+
+    for memory, size in (("64Mi", 64 << 20), ("48Mi", 48 << 20)):
+        api.change_spec("grows", sized(memory, "200m"))
+        pod = await api.seen("grows", has(memory))
+        assert [int((folder / "memory.limit_in_bytes").read_text()) for folder in (cgroup, cgroup / container)] == [
+            size,
+            size,
+        ]
+    assert agent.pods.container_id("tests", "grows", "c") == container
+    assert not any("Resize" in condition["type"] for condition in pod["status"]["conditions"])
