@@ -123,6 +123,19 @@ def parse_applied(body: bytes, kind: Kind) -> Object:
     return value if isinstance(value, dict) else {}
 
 
+def repeated_keys(body: bytes, field_validation: str) -> list[str]:
+    """Complaints about keys that the body says more than once; ApiError 400 where it is to be strict."""
+    if field_validation == "Ignore":
+        return []
+    found = parsing.duplicate_yaml_keys(body)
+    if not found:
+        return []
+    complaint = "\n  ".join(["error converting YAML to JSON: yaml: unmarshal errors:", *found])
+    if field_validation == "Strict":
+        raise bad_request(f"error strict decoding YAML: {complaint}")
+    return [complaint]
+
+
 def _metadata(obj: Object) -> Object:
     metadata = obj.get("metadata")
     return metadata if isinstance(metadata, dict) else {}

@@ -69,8 +69,7 @@ def _type(shape: Shape, field: Field) -> Leaf:
 
 def custom_type(structural: dict[str, Any]) -> Struct:
     """The type of a custom resource, from its version's `openAPIV3Schema`; whatever it leaves open is deduced."""
-    properties = structural.get("properties") or {}
-    root = _Open({key: _custom(value) for key, value in properties.items() if key not in ("metadata", *UNOWNED_ROOT)})
+    root = _properties(structural)
     root.fields["metadata"] = ("f:metadata", _struct(schemas.OBJECT_META))
     root.fields |= {key: (f"f:{key}", LEAF_TYPE) for key in UNOWNED_ROOT}
     return root
@@ -117,11 +116,23 @@ def _custom(schema: dict[str, Any]) -> Leaf:
         return LEAF_TYPE
     if schema.get("type") == "array":
         return _custom_list(schema)
-    if "properties" in schema:
-        return _Open({key: _custom(value) for key, value in schema["properties"].items()})
+    if schema.get("properties"):
+        return _properties(schema)
     if isinstance(schema.get("additionalProperties"), dict):
         return Map(_custom(schema["additionalProperties"]))
     return _DEDUCED if schema.get("type") == "object" or "type" not in schema else LEAF_TYPE
+
+
+def _properties(schema: dict[str, Any]) -> Struct:
+    """Open where the schema keeps what it does not name, or names nothing."""
+    known = {key: _custom(value) for key, value in (schema.get("properties") or {}).items()}
+    if not known or schema.get("x-kubernetes-preserve-unknown-fields"):
+        return _Open(known)
+    if schema.get("x-kubernetes-embedded-resource"):
+        known |= dict.fromkeys(UNOWNED_ROOT, LEAF_TYPE) | {"metadata": _DEDUCED}
+    struct = Struct(named=False)
+    struct.fields = {key: (f"f:{key}", type_) for key, type_ in known.items()}
+    return struct
 
 
 def _custom_list(schema: dict[str, Any]) -> Leaf:

@@ -13,7 +13,6 @@ from kube import times
 from kube.apply import parse_applied, repeated_keys, server_side_apply
 from kube.decoding import DELETE_OPTIONS, decode, recode
 from kube.errors import ApiError, Cause, invalid
-from kube.patches import apply_patch
 from master.api import views
 from master.api.calls import Call, success
 from master.api.contract import Object
@@ -22,6 +21,7 @@ from master.api.lists import Lists
 from master.api.media import patch_type, streamable
 from master.api.metadata import place
 from master.api.options import Deletion, Writing, read_deletion, read_listing
+from master.api.patching import patched
 from master.api.registry import Change as Changing
 from master.api.registry import Registry
 from master.api.traits import DELETED_RETURNED, has
@@ -111,12 +111,10 @@ def patching(call: Call, writing: Writing, body: bytes, media: str) -> Changing:
     def change(old: Object | None) -> Object:
         if old is None:
             raise ApiError(404, "NotFound", f'{call.kind.qualified} "{call.info.name}" not found')
-        patched, warnings = recode(
-            apply_patch(version.kind, version.present(old), body, media), version.kind, writing.field_validation
-        )
+        new, warnings = patched(version.kind, version.present(old), body, media, writing.field_validation)
         for warning in warnings:
             call.warn(warning)
-        return version.to_stored(patched)
+        return version.to_stored(new)
 
     return change
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from kube.decoding import pruning
+from kube.schemas import OBJECT_META
+
 Object = dict[str, Any]
 Pruner = Callable[[Any, str, list[str]], None]
 
@@ -22,6 +25,8 @@ def pruner(schema: Object | None, root: bool = False) -> Pruner:
     known = {name: pruner(child) for name, child in (schema.get("properties") or {}).items()}
     if root or schema.get("x-kubernetes-embedded-resource"):
         known |= dict.fromkeys(HEADER, keep)
+    if schema.get("x-kubernetes-embedded-resource"):
+        known["metadata"] = _metadata
     others = _others(schema)
     items = schema.get("items")
     item = pruner(items if isinstance(items, dict) else None)
@@ -61,6 +66,11 @@ def _nothing(value: Any, path: str, removed: list[str]) -> None:
     elif type(value) is list:
         for index, one in enumerate(value):
             _nothing(one, f"{path}[{index}]", removed)
+
+
+def _metadata(value: Any, path: str, removed: list[str]) -> None:
+    """Of an embedded resource: what every object's metadata has."""
+    removed += pruning.prune(OBJECT_META, value, path)
 
 
 def keep(_value: Any, _path: str, _removed: list[str]) -> None:

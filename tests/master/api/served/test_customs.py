@@ -13,6 +13,7 @@ from master.api.served import Served
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 BOATS = "/apis/example.com/v1/namespaces/default/boats"
 MERGE = "application/merge-patch+json"
+APPLY = "application/apply-patch+yaml"
 
 # row → why it differs
 DIFFERENT = {
@@ -309,3 +310,48 @@ async def test_definitions_outlive_the_server(fleet):
     assert cache.get(kind, "default", "may")["spec"]["note"] == "none"
     following.cancel()
     await asyncio.wait({following})
+
+
+INSIDE = {
+    "type": "object",
+    "x-kubernetes-embedded-resource": True,
+    "properties": {field: {"type": "string"} for field in ("apiVersion", "kind")} | {"metadata": {"type": "object"}},
+}
+STRICT = {
+    "type": "object",
+    "properties": {
+        "spec": {"type": "object", "properties": {"a": {"type": "string"}, "inner": INSIDE}},
+        "open": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+    },
+}
+INNER = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x", "junk": 1}}
+
+
+@pytest.mark.parametrize(
+    ("more", "applied", "created"),
+    [
+        ({"spec": {"junk": 1}}, ".spec.junk: field not declared in schema", 'unknown field "spec.junk"'),
+        ({"spec": {"inner": INNER}}, "", 'unknown field "spec.inner.metadata.junk"'),
+        ({"open": {"junk": {"more": 1}}}, "", ""),
+    ],
+    ids=["unknown", "unknown in metadata inside", "open"],
+)
+async def test_fields_that_nobody_declared(api, more, applied, created):
+    await api.create(DEFINITIONS, simple("ships", "Ship", STRICT))
+    await established(api, "ships.sea.example.com")
+    path, query = "/apis/sea.example.com/v1/ships", "fieldManager=m&fieldValidation=Strict"
+    _, answer, _ = await api.ask("POST", f"{path}?{query}", resource("Ship", "s", **more), "application/json")
+    assert answer.get("message", "").endswith(created)
+    _, answer, _ = await api.ask("PATCH", f"{path}/t?{query}", resource("Ship", "t", **more), APPLY)
+    assert answer.get("message", "").endswith(applied or created)
+
+
+@pytest.mark.parametrize(("validation", "code"), [("Strict", 400), ("Warn", 201), ("Ignore", 201)])
+async def test_keys_that_an_apply_says_twice(api, validation, code):
+    await api.create(DEFINITIONS, simple("ships", "Ship"))
+    await established(api, "ships.sea.example.com")
+    body = b"apiVersion: sea.example.com/v1\nkind: Ship\nmetadata:\n  name: s\nspec:\n  a: 1\n  a: 2\n"
+    path = f"/apis/sea.example.com/v1/ships/s?fieldManager=m&fieldValidation={validation}"
+    status, answer, headers = await api.ask("PATCH", path, body, APPLY)
+    told = answer.get("message", "") + "".join(headers.getall("Warning", []))
+    assert (status, "already set in map" in told) == (code, validation != "Ignore")
