@@ -39,6 +39,8 @@ class Endpoint:
     node: str = ""
     hostname: str = ""
     pod: Key | None = None
+    for_zones: tuple[str, ...] = ()
+    for_nodes: tuple[str, ...] = ()
 
     def number(self, name: str, protocol: str) -> int:
         """The endpoint's port for the Service's port `name`; 0 when it serves none."""
@@ -63,16 +65,19 @@ class Service:
     internal_local: bool = False
     source_ranges: tuple[str, ...] = ()
     publish_not_ready: bool = False
+    health_port: int = 0
     endpoints: tuple[Endpoint, ...] = ()
 
     @property
     def key(self) -> Key:
         return self.namespace, self.name
 
-    def usable(self) -> tuple[Endpoint, ...]:
-        """The endpoints that take traffic: the ready ones; when there is none, those that still serve while they end."""
-        ready = tuple(e for e in self.endpoints if e.ready or self.publish_not_ready)
-        return ready or tuple(e for e in self.endpoints if e.serving and e.terminating)
+    def ready(self) -> tuple[Endpoint, ...]:
+        return tuple(e for e in self.endpoints if e.ready or self.publish_not_ready)
+
+    def ending(self) -> tuple[Endpoint, ...]:
+        """Those that still serve while they end: better than none."""
+        return tuple(e for e in self.endpoints if e.serving and e.terminating)
 
 
 @dataclass
@@ -154,6 +159,7 @@ def join(service: Object, slices: Iterable[Object]) -> Service:
         internal_local=spec.get("internalTrafficPolicy") == "Local",
         source_ranges=tuple(spec.get("loadBalancerSourceRanges") or ()),
         publish_not_ready=bool(spec.get("publishNotReadyAddresses")),
+        health_port=spec.get("healthCheckNodePort") or 0,
         endpoints=tuple(sorted(_endpoints(slices), key=lambda e: (e.address, e.ports))),
     )
 
@@ -188,6 +194,7 @@ def _endpoints(slices: Iterable[Object]) -> Iterator[Endpoint]:
             conditions = entry.get("conditions") or {}
             ready = conditions.get("ready", True) is not False
             target = entry.get("targetRef") or {}
+            hints = entry.get("hints") or {}
             for address in entry.get("addresses") or ():
                 seen[address, ports] = Endpoint(
                     address=address,
@@ -198,6 +205,8 @@ def _endpoints(slices: Iterable[Object]) -> Iterator[Endpoint]:
                     node=entry.get("nodeName") or "",
                     hostname=entry.get("hostname") or "",
                     pod=(target.get("namespace", ""), target["name"]) if target.get("kind") == "Pod" else None,
+                    for_zones=tuple(hint["name"] for hint in hints.get("forZones") or ()),
+                    for_nodes=tuple(hint["name"] for hint in hints.get("forNodes") or ()),
                 )
     yield from seen.values()
 

@@ -43,4 +43,5 @@ def _service(entry: dict[str, Any]) -> Service:
 def _endpoint(entry: dict[str, Any]) -> Endpoint:
     pod = (entry["pod"][0], entry["pod"][1]) if entry["pod"] else None
     ports = tuple((name, protocol, number) for name, protocol, number in entry["ports"])
-    return Endpoint(**(entry | {"ports": ports, "pod": pod}))
+    hints = {name: tuple(entry.get(name) or ()) for name in ("for_zones", "for_nodes")}
+    return Endpoint(**(entry | {"ports": ports, "pod": pod} | hints))

@@ -22,6 +22,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
+from agent.proxy.choosing import anywhere, here
 from agent.proxy.restoring import Chains, Ruleset, Share
 from agent.services import Endpoint, Port, Service
 
@@ -45,7 +46,7 @@ JUMPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("FORWARD", "-j WHERRY-FORWARD"),
     ),
 }
-SHARE = Share(("WHERRY-", "W:", "X:", "E:", "L:"), JUMPS)
+SHARE = Share(("WHERRY-", "W:", "N:", "X:", "E:", "L:"), JUMPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Place:
     pod_cidr: str
     service_cidr: str
     local_services: frozenset[str] = frozenset()
+    zone: str = ""
 
 
 @dataclass(slots=True)
@@ -91,69 +93,91 @@ def render_service(service: Service, place: Place) -> Part:
     addresses = [ip for ip in service.cluster_ips if ":" not in ip and ip not in place.local_services]
     if service.headless or service.type == "ExternalName" or not addresses:
         return part
-    usable = service.usable()
-    local = tuple(e for e in usable if e.node == place.node)
+    everywhere, local = anywhere(service, place.node, place.zone), here(service, place.node)
     for port in service.ports:
-        _render_port(part, service, port, addresses, usable, local, place)
+        ways = _Ways(part, service, port, _backends(everywhere, port), _backends(local, port))
+        _render_inside(ways, addresses, place)
+        if port.node_port or service.external_ips or service.balancer_ips:
+            _render_outside(ways, place)
     return part
 
 
-def _render_port(
-    part: Part,
-    service: Service,
-    port: Port,
-    addresses: list[str],
-    usable: tuple[Endpoint, ...],
-    local: tuple[Endpoint, ...],
-    place: Place,
-) -> None:
-    match = f"-p {port.protocol.lower()} --dport {port.port}"
-    own = _balance(part, "W", service, port, _backends(local if service.internal_local else usable, port))
+@dataclass(slots=True)
+class _Ways:
+    """A port of a Service and its backends: anywhere in the cluster, and on this node."""
+
+    part: Part
+    service: Service
+    port: Port
+    everywhere: list[str]
+    local: list[str]
+
+    @property
+    def match(self) -> str:
+        return f"-p {self.port.protocol.lower()} --dport {self.port.port}"
+
+    def chain(self, local: bool) -> str:
+        """The chain among all backends or this node's; empty where there are none."""
+        backends = self.local if local else self.everywhere
+        return _balance(self.part, "N" if local else "W", self.service, self.port, backends)
+
+    def refusal(self, local: bool) -> str:
+        """What a packet that finds no backend meets: silence where another node would have had one."""
+        return "-j DROP" if local and self.everywhere else _refusal(self.port)
+
+
+def _render_inside(ways: _Ways, addresses: list[str], place: Place) -> None:
+    local = ways.service.internal_local
+    chain = ways.chain(local)
     for address in addresses:
-        if own:
-            part.dispatch += [
-                (address, f"! -s {place.pod_cidr} -d {address}/32 {match} {_MARK_RULE}"),
-                (address, f"-d {address}/32 {match} -j {own}"),
+        if chain:
+            ways.part.dispatch += [
+                (address, f"! -s {place.pod_cidr} -d {address}/32 {ways.match} {_MARK_RULE}"),
+                (address, f"-d {address}/32 {ways.match} -j {chain}"),
             ]
         else:
-            part.rejects.append(f"-d {address}/32 {match} {_refusal(port)}")
-    if port.node_port or service.external_ips or service.balancer_ips:
-        _render_outside(part, service, port, own, _backends(local if service.external_local else usable, port))
+            ways.part.rejects.append(f"-d {address}/32 {ways.match} {ways.refusal(local)}")
 
 
-def _render_outside(part: Part, service: Service, port: Port, own: str, backends: list[str]) -> None:
+def _render_outside(ways: _Ways, place: Place) -> None:
     """Node ports, external addresses and balancer addresses: the ways in from outside the cluster."""
-    entry = _entry(part, service, port, own, backends)
+    part, service, port = ways.part, ways.service, ways.port
+    refusal = ways.refusal(service.external_local)
+    refused = not (ways.local if service.external_local else ways.everywhere)
+    entry = _entry(ways, place)
     limited = _limit(part, service, port, entry)
-    match = f"-p {port.protocol.lower()} --dport {port.port}"
     doors = [(ip, entry) for ip in service.external_ips] + [(ip, limited) for ip in service.balancer_ips]
     for address, chain in doors:
         if ":" in address:
             continue
         if chain:
-            part.external.append(f"-d {address}/32 {match} -j {chain}")
+            part.external.append(f"-d {address}/32 {ways.match} -j {chain}")
         if chain != entry:  # what the source ranges let through has another destination by now
-            part.rejects.append(f"-d {address}/32 {match} -j DROP")
-        elif not chain and not service.external_local:
-            part.rejects.append(f"-d {address}/32 {match} {_refusal(port)}")
-    node_match = f"-p {port.protocol.lower()} --dport {port.node_port}"
-    if port.node_port and entry:
-        part.node_ports.append(f"{node_match} -j {entry}")
-    elif port.node_port and not service.external_local:
-        part.rejects.append(f"-m addrtype --dst-type LOCAL {node_match} {_refusal(port)}")
+            part.rejects.append(f"-d {address}/32 {ways.match} -j DROP")
+        elif refused:
+            part.rejects.append(f"-d {address}/32 {ways.match} {refusal}")
+    if port.node_port:
+        node_match = f"-p {port.protocol.lower()} --dport {port.node_port}"
+        if entry:
+            part.node_ports.append(f"{node_match} -j {entry}")
+        if refused:
+            part.rejects.append(f"-m addrtype --dst-type LOCAL {node_match} {refusal}")
 
 
-def _entry(part: Part, service: Service, port: Port, own: str, backends: list[str]) -> str:
-    """The chain for traffic from outside: marked for masquerade and on to the Service's own, or unmarked (Local)."""
-    if not backends:
+def _entry(ways: _Ways, place: Place) -> str:
+    """The chain for traffic from outside: marked for masquerade and on to any backend; under the Local policy the client's
+    address is kept and the backend is on this node, but for what the cluster itself sends."""
+    everywhere = ways.chain(False)
+    if not everywhere:
         return ""
-    name = chain_name("X", service, port)
-    if service.external_local:
-        part.chains[name] = tuple(_dnat_rules(port, backends))
-    elif service.internal_local:
-        part.chains[name] = (_MARK_RULE, *_dnat_rules(port, backends))
-    else:
-        part.chains[name] = (_MARK_RULE, f"-j {own}")
+    name = chain_name("X", ways.service, ways.port)
+    if not ways.service.external_local:
+        ways.part.chains[name] = (_MARK_RULE, f"-j {everywhere}")
+        return name
+    near = ways.chain(True)
+    own = "-m addrtype --src-type LOCAL"
+    cluster = (f"-s {place.pod_cidr} -j {everywhere}", f"{own} {_MARK_RULE}", f"{own} -j {everywhere}")
+    ways.part.chains[name] = (*cluster, *([f"-j {near}"] if near else []))
     return name
 
 

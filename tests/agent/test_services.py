@@ -1,8 +1,6 @@
 """The service table: which Services changed, and what they look like joined with their slices."""
 
-import pytest
-
-from agent.services import SERVICE_LABEL, Endpoint, Service, ServiceTable
+from agent.services import SERVICE_LABEL, ServiceTable
 
 
 def service(name="web", **spec):
@@ -53,14 +51,12 @@ def test_deleting_slice_and_service():
     assert len(table) == 0
 
 
-@pytest.mark.parametrize(
-    ("endpoints", "usable"),
-    [
-        pytest.param([("a", True, True, False), ("b", False, True, True)], ["a"], id="ready ones win"),
-        pytest.param([("b", False, True, True)], ["b"], id="an ending one serves while none is ready"),
-        pytest.param([("b", False, False, True)], [], id="one that does not serve is never used"),
-    ],
-)
-def test_usable(endpoints, usable):
-    made = tuple(Endpoint(a, (), ready=r, serving=s, terminating=t) for a, r, s, t in endpoints)
-    assert [e.address for e in Service("d", "s", endpoints=made).usable()] == usable
+def test_hints_and_the_health_port_are_told():
+    table = ServiceTable()
+    table.apply_service("ADDED", service(healthCheckNodePort=30999))
+    hinted = piece()
+    hinted["endpoints"][0]["hints"] = {"forZones": [{"name": "z1"}], "forNodes": [{"name": "n1"}]}
+    table.apply_slice("ADDED", hinted)
+    found = table.get(("default", "web"))
+    assert found.health_port == 30999
+    assert [(e.for_zones, e.for_nodes) for e in found.endpoints] == [(("z1",), ("n1",))]

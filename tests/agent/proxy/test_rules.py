@@ -1,7 +1,10 @@
 """Services to iptables text: golden texts, and that a change says only what changed."""
 
+from dataclasses import replace
+
 import pytest
 
+from agent.proxy.choosing import anywhere, here
 from agent.proxy.restoring import parse_save, removal, render, render_change
 from agent.proxy.rules import CHAIN_LENGTH, SHARE, Place, assemble, chain_name, hairpins, render_service
 from agent.services import Endpoint, Port, Service
@@ -98,19 +101,73 @@ def test_headless_and_external_names_have_no_rules(kind):
     assert not render_service(service(endpoints=[endpoint("10.42.0.2")], **kind), PLACE).chains
 
 
+NODE_PORT = (Port("http", "TCP", 80, 30080),)
+
+
 def test_external_local_uses_only_this_nodes_endpoints_and_keeps_the_source():
-    web = service(
-        endpoints=[endpoint("10.42.0.2"), endpoint("10.42.1.2", "n2")],
-        ports=(Port("http", "TCP", 80, 30080),),
-        external_local=True,
+    web = service(endpoints=[endpoint("10.42.0.2"), endpoint("10.42.1.2", "n2")], ports=NODE_PORT, external_local=True)
+    assert nat(web)["X:default/web:http"] == (
+        "-s 10.42.0.0/16 -j W:default/web:http",
+        "-m addrtype --src-type LOCAL -j MARK --set-xmark 0x4000/0x4000",
+        "-m addrtype --src-type LOCAL -j W:default/web:http",
+        "-j N:default/web:http",
     )
-    assert nat(web)["X:default/web:http"] == ("-p tcp -j DNAT --to-destination 10.42.0.2:8080",)
+    assert nat(web)["N:default/web:http"] == ("-p tcp -j DNAT --to-destination 10.42.0.2:8080",)
 
 
-def test_external_local_without_an_endpoint_here_leaves_the_node_port_alone():
-    web = service(endpoints=[endpoint("10.42.1.2", "n2")], ports=(Port("http", "TCP", 80, 30080),), external_local=True)
-    rules = ruleset(web)
-    assert rules["nat"]["WHERRY-NODEPORTS"] == () and len(rules["filter"]["WHERRY-REJECT"]) == 2
+@pytest.mark.parametrize(
+    ("endpoints", "met_by"),
+    [
+        pytest.param([endpoint("10.42.1.2", "n2")], "DROP", id="another node's balancer check says so"),
+        pytest.param([], "REJECT --reject-with tcp-reset", id="nobody anywhere"),
+    ],
+)
+def test_external_local_without_an_endpoint_here(endpoints, met_by):
+    rules = ruleset(service(endpoints=endpoints, ports=NODE_PORT, external_local=True))["filter"]["WHERRY-REJECT"]
+    assert f"-m addrtype --dst-type LOCAL -p tcp --dport 30080 -j {met_by}" in rules
+
+
+def test_internal_local_stays_on_the_node():
+    both = [endpoint("10.42.0.2"), endpoint("10.42.1.2", "n2")]
+    assert nat(service(endpoints=both, internal_local=True))["WHERRY-10.43.0"][-1].endswith("-j N:default/web:http")
+    away = ruleset(service(endpoints=both[1:], internal_local=True))
+    assert "-d 10.43.0.5/32 -p tcp --dport 80 -j DROP" in away["filter"]["WHERRY-REJECT"]
+
+
+def test_sctp_and_udp_are_said_by_name():
+    ports = (Port("s", "SCTP", 5000), Port("u", "UDP", 53))
+    both = Endpoint("10.42.0.2", (("s", "SCTP", 5001), ("u", "UDP", 5353)), node="n1")
+    rules = nat(service(ports=ports, endpoints=[both]))
+    assert rules["W:default/web:s:sctp"] == ("-p sctp -j DNAT --to-destination 10.42.0.2:5001",)
+    assert rules["W:default/web:u:udp"] == ("-p udp -j DNAT --to-destination 10.42.0.2:5353",)
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "chosen"),
+    [
+        pytest.param([{}, {}], "ab", id="no hints"),
+        pytest.param([{"for_zones": ("z1",)}, {"for_zones": ("z2",)}], "a", id="this zone"),
+        pytest.param([{"for_zones": ("z1",)}, {}], "ab", id="one without a hint: none counts"),
+        pytest.param([{"for_zones": ("z2",)}, {"for_zones": ("z3",)}], "ab", id="none for this zone"),
+        pytest.param([{"for_nodes": ("n1",)}, {"for_nodes": ("n2",)}], "a", id="this node"),
+        pytest.param([{"for_nodes": ("n2",), "for_zones": ("z1",)}] * 2, "ab", id="no node's own: the zone's"),
+        pytest.param([{"ready": False, "terminating": True}, {"for_zones": ("z2",)}], "b", id="ready ones first"),
+        pytest.param(
+            [{"ready": False, "terminating": True}, {"ready": False}], "ab", id="those that end, when none is"
+        ),
+        pytest.param([{"ready": False, "serving": False}, {}], "b", id="one that does not serve never"),
+    ],
+)
+def test_which_endpoints_are_chosen(endpoints, chosen):
+    made = [Endpoint(name, (), **more) for name, more in zip("ab", endpoints, strict=True)]
+    one_ends = [e if e.ready else replace(e, terminating=e.serving) for e in made]
+    found = anywhere(Service("d", "s", endpoints=tuple(one_ends)), "n1", "z1")
+    assert "".join(e.address for e in found) == chosen
+
+
+def test_an_ending_endpoint_here_is_better_than_none_here():
+    ends = endpoint("10.42.0.2", ready=False, terminating=True)
+    assert here(service(endpoints=[ends, endpoint("10.42.1.2", "n2")]), "n1") == (ends,)
 
 
 def test_source_ranges_let_in_only_whom_they_name():
