@@ -17,7 +17,7 @@ from typing import Protocol
 import orjson
 from aiohttp import web
 
-from agent.api import dialing
+from agent.api import dialing, volumes
 from agent.api.access import Access
 from agent.api.logs import parse_options, read_log
 from agent.api.views import PodViews
@@ -71,6 +71,7 @@ class NodeApi:
         app.router.add_route("*", "/portForward/{namespace}/{pod}", self._port_forward)
         app.router.add_post("/dial/{namespace}/{pod}/{port}", self._dial)
         app.router.add_post("/images", self._import_image)
+        app.router.add_delete("/volumes/{name}", volumes.remove)
         return app
 
     @web.middleware

@@ -39,6 +39,20 @@ REQUEST_HEADERS = {
 }
 
 
+LOCAL_PATHS: Object = {
+    "apiVersion": "storage.k8s.io/v1",
+    "kind": "StorageClass",
+    "metadata": {"name": "local-path", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+    "provisioner": "wherry.dev/local-path",
+    "reclaimPolicy": "Delete",
+    "volumeBindingMode": "WaitForFirstConsumer",
+    "allowVolumeExpansion": True,
+}
+"""Directories on the node where the pod goes: what a claim gets that names no class."""
+REMOVING = {"apiGroups": [""], "resources": ["nodes/proxy"], "verbs": ["delete"]}
+"""The controllers have a node remove the directory of a volume that is given back."""
+
+
 class Objects(Protocol):
     """The registry, as far as this needs it; writes do everything a client's do."""
 
@@ -110,7 +124,8 @@ def own_objects(defaults: Iterable[Object]) -> list[Object]:
     }
     heartbeats = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "list", "watch"]}
     return [
-        _cluster_role("wherry:controllers", rules),
+        LOCAL_PATHS,
+        _cluster_role("wherry:controllers", [*rules, REMOVING]),
         _cluster_role("wherry:node-renewal", [renewal]),
         _cluster_role("wherry:node-policies", [isolation]),
         _binding("wherry:controllers", "wherry:controllers", "User", "system:kube-controller-manager"),

@@ -1,4 +1,4 @@
-"""Volumes of our own making: a directory on the node that the scheduler chose, for claims of the class `local-path`.  Pure.
+"""Volumes of our own making: a directory on the node that the scheduler chose, for claims of a class of ours.  Pure.
 
 The volume is an ordinary hostPath with a node affinity, so that scheduler and agents treat it as any other.
 """
@@ -8,21 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from master.controllers.objects import Object
-from master.controllers.volumes import CLAIM, DEFAULT_CLASS, PROVISIONED_BY
+from master.controllers.volumes import CLAIM, PROVISIONED_BY
 from master.scheduler.volumes import SELECTED_NODE
 
 PROVISIONER = "wherry.dev/local-path"
 FOLDER = "/var/lib/wherry/volumes"
 HOSTNAME = "kubernetes.io/hostname"
-CLASS: Object = {
-    "apiVersion": "storage.k8s.io/v1",
-    "kind": "StorageClass",
-    "metadata": {"name": "local-path", "annotations": {DEFAULT_CLASS: "true"}},
-    "provisioner": PROVISIONER,
-    "reclaimPolicy": "Delete",
-    "volumeBindingMode": "WaitForFirstConsumer",
-    "allowVolumeExpansion": True,
-}
 
 
 def is_ours(volume: Object) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kube import kinds
+from master.api.bootstrap import LOCAL_PATHS
 from master.controllers import localpaths
 
 CLAIM, VOLUME, POD = (
@@ -131,7 +132,8 @@ async def test_a_claim_in_use_outlives_its_deletion(cluster):
 
 async def test_a_directory_is_made_where_the_pod_goes(cluster):
     await cluster.node("node-1")
-    await cluster.create(localpaths.CLASS)
+    await cluster.create(LOCAL_PATHS)
+    assert LOCAL_PATHS["provisioner"] == localpaths.PROVISIONER
     await cluster.create(claim("c", "1Gi", "local-path"))
     await told(cluster, "WaitForFirstConsumer")
     await cluster.create(user("p", "c"))
@@ -169,7 +171,7 @@ async def test_a_claim_without_class_gets_the_default_when_there_is_one(cluster)
     del late["spec"]["storageClassName"]
     await cluster.create(late)
     await told(cluster, "FailedBinding")
-    await cluster.create(localpaths.CLASS)
+    await cluster.create(LOCAL_PATHS)
 
     async def classed() -> bool:
         return (await cluster.client.get(CLAIM, "default", "c"))["spec"].get("storageClassName") == "local-path"
