@@ -89,7 +89,7 @@ def invalid(kind: str, name: str, causes: list[Cause], group: str = "") -> ApiEr
     said = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in causes))
     listing = said[0] if len(said) == 1 else "[" + ", ".join(said) + "]"
     qualified = f"{kind}.{group}" if group else kind
-    details = ({"name": name} if name else {}) | ({"group": group} if group else {}) | {"kind": kind}
+    details = ({"name": name} if name else {}) | ({"group": group} if group else {}) | ({"kind": kind} if kind else {})
     return ApiError(422, "Invalid", f'{qualified} "{name}" is invalid: {listing}', causes, details)
 
 

@@ -71,9 +71,12 @@ def _read_json(body: bytes, kind: Kind, field_validation: str) -> tuple[Any, lis
         value = parsing.parse_json(body)
     except ValueError as error:
         raise _unrecognized(kind, str(error), body) from error
-    if field_validation == "Ignore" or _each_key_once(body, value):
-        return value, []
-    return value, [f'duplicate field "{path}"' for path in pruning.duplicates(body)]
+    return value, [] if field_validation == "Ignore" else repeated_fields(body, value)
+
+
+def repeated_fields(body: bytes, value: Any) -> list[str]:
+    """`duplicate field "spec.paused"`, for every key that a JSON text, which reads as `value`, says twice."""
+    return [] if _each_key_once(body, value) else [f'duplicate field "{path}"' for path in pruning.duplicates(body)]
 
 
 def _each_key_once(body: bytes, value: Any) -> bool:
@@ -87,7 +90,7 @@ def _read_yaml(body: bytes, kind: Kind, field_validation: str) -> tuple[Any, lis
         repeated = [] if field_validation == "Ignore" else parsing.duplicate_yaml_keys(body)
     except ValueError as error:
         raise _unrecognized(kind, f"yaml parse error: {error}", body, "") from error
-    return value, [f"yaml: unmarshal errors:\n  {one}" for one in repeated]
+    return value, ["\n  ".join(["yaml: unmarshal errors:", *repeated])] if repeated else []
 
 
 def _read_protobuf(body: bytes, kind: Kind) -> Object:

@@ -70,7 +70,7 @@ def _replaced_map(directive: Any, patch: Map) -> Map:
         return {key: value for key, value in patch.items() if key != PATCH}
     if directive == "delete":
         return {}
-    raise bad_request(f"unknown patch type: {directive} in map: {_go_map(patch)}")
+    raise bad_request(f"unknown patch type: {directive} in map: {go_text(patch)}")
 
 
 def _retained(original: Map, patch: Map) -> Map:
@@ -79,7 +79,7 @@ def _retained(original: Map, patch: Map) -> Map:
         return dict(original)
     keep = patch[RETAIN_KEYS]
     if not isinstance(keep, list) or any(key not in keep for key in patch if not key.startswith("$")):
-        raise bad_request("retainKeys list doesn't contain all keys of the patch: " + _go_map(patch))
+        raise bad_request("retainKeys list doesn't contain all keys of the patch: " + go_text(patch))
     return {key: value for key, value in original.items() if key in keep}
 
 
@@ -124,7 +124,7 @@ def _merge_item(field: Field, merged: list[Any], item: Any) -> None:
             del merged[at]
         return
     if directive not in (None, "merge"):
-        raise bad_request(f"unknown patch type: {directive} in map: {_go_map(item)}")
+        raise bad_request(f"unknown patch type: {directive} in map: {go_text(item)}")
     assert field.shape.element is not None
     known = _fields_of(field.shape.element)
     if matching:
@@ -135,7 +135,7 @@ def _merge_item(field: Field, merged: list[Any], item: Any) -> None:
 
 def _key_of(field: Field, item: Map) -> Any:
     if field.merge_key not in item:
-        raise bad_request(f"map: {_go_map(item)} does not contain declared merge key: {field.merge_key}")
+        raise bad_request(f"map: {go_text(item)} does not contain declared merge key: {field.merge_key}")
     return item[field.merge_key]
 
 
@@ -177,6 +177,12 @@ def _ordered(field: Field, items: list[Any], order: list[Any], before: list[Any]
     return result + others
 
 
-def _go_map(value: Map) -> str:
-    """`map[image:q]`, as Go prints a map of plain values."""
-    return "map[" + " ".join(f"{key}:{value[key]}" for key in sorted(value)) + "]"
+def go_text(value: Any) -> str:
+    """`map[image:q]`, as Go prints a value read from JSON."""
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{key}:{go_text(value[key])}" for key in sorted(value)) + "]"
+    if isinstance(value, list):
+        return "[" + " ".join(map(go_text, value)) + "]"
+    return (
+        {None: "<nil>", True: "true", False: "false"}[value] if value is None or isinstance(value, bool) else str(value)
+    )

@@ -16,13 +16,13 @@ from kube.apply import parse_applied, server_side_apply
 from kube.decoding import SCALE, decode, recode
 from kube.errors import Cause, bad_request, invalid, not_found
 from kube.kinds import Kind
-from kube.patches import apply_patch
 from master.api import views
 from master.api.calls import Call
 from master.api.contract import Object, Part
 from master.api.entries import Entry
 from master.api.media import patch_type
 from master.api.options import Writing
+from master.api.patching import patched
 from master.api.registry import Change
 from master.api.tables import table
 from master.api.verbs import APPLY, Rooms, check_manager
@@ -84,8 +84,7 @@ async def _change(call: Call) -> tuple[Writing, Change]:
     def change(old: Object | None) -> Object:
         present = _present(call, old)
         if call.info.verb == "patch":
-            patched = apply_patch(SCALE, scale_of(call.kind, present), body, media)
-            wanted, _ = recode(patched, SCALE, writing.field_validation)
+            wanted, _ = patched(SCALE, scale_of(call.kind, present), body, media, writing.field_validation)
         else:
             wanted, _ = decode(body, media or "application/json", SCALE, writing.field_validation)
         return _scaled(call.kind, present, wanted)
