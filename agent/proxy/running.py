@@ -9,8 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from agent.proxy.flows import Conntrack, Flows, Socket, stale, targets
+from agent.proxy.health import HealthPorts, checks
 from agent.proxy.kernel import Kernel, KernelError
 from agent.proxy.restoring import Ruleset
 from agent.proxy.rules import SHARE, Part, Place, assemble, hairpins, render_service
@@ -21,6 +24,9 @@ log = logging.getLogger(__name__)
 
 COALESCE_SECONDS = 1.0
 CHECK_SECONDS = 20.0
+ZONE = "topology.kubernetes.io/zone"
+
+Object = dict[str, Any]
 
 
 @dataclass
@@ -33,7 +39,10 @@ class Proxy:
     clock: Callable[[], float]
     synced: asyncio.Event = field(default_factory=asyncio.Event)
     refused: dict[Key, str] = field(default_factory=dict)
+    flows: Flows = field(default_factory=Conntrack)
+    health: HealthPorts = field(default_factory=HealthPorts)
     tables: Tables = field(init=False)
+    _datagrams: dict[Key, dict[Socket, frozenset[Socket]]] = field(default_factory=dict)
     _parts: dict[Key, Part] = field(default_factory=dict)
     _dirty: set[Key] = field(default_factory=set)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -46,7 +55,23 @@ class Proxy:
             self._dirty |= keys
             self._wake.set()
 
+    def node_changed(self, _event: str, _old: Object | None, new: Object | None) -> None:
+        """This node's zone decides which endpoints are near."""
+        if new is None or new["metadata"]["name"] != self.place.node:
+            return
+        zone = (new["metadata"].get("labels") or {}).get(ZONE, "")
+        if zone != self.place.zone:
+            self.place = replace(self.place, zone=zone)
+            self.changed({service.key for service in self.table})
+
     async def run(self) -> None:
+        """Until cancelled; what is in the kernel stays there."""
+        try:
+            await self._run()
+        finally:
+            await self.health.close()
+
+    async def _run(self) -> None:
         while True:
             began = self.clock()
             await self.sync()
@@ -82,7 +107,24 @@ class Proxy:
         except KernelError as error:
             log.error("iptables refused the change, writing all rules again: %s", error)
             await self._write_without_the_bad()
+        await self._forget_flows(dirty)
+        await self.health.update(checks(self.table, self.place.node))
         self.synced.set()
+
+    async def _forget_flows(self, dirty: set[Key]) -> None:
+        """Clients that keep sending datagrams to a backend that is gone get another one."""
+        moved: dict[Socket, frozenset[Socket]] = {}
+        for key in dirty:
+            old, new = self._datagrams.pop(key, {}), targets(self.table.get(key), self.place)
+            if new:
+                self._datagrams[key] = new
+            if old != new:
+                moved |= dict.fromkeys(old, frozenset()) | new
+        try:
+            for flow in stale(await self.flows.list() if moved else (), moved):
+                await self.flows.forget(flow)
+        except OSError as error:
+            log.error("datagrams may go to backends that are gone: %s", error)
 
     def _assemble(self) -> Ruleset:
         parts = {key: part for key, part in self._parts.items() if key not in self.refused}

@@ -2,6 +2,7 @@
 
 import contextlib
 import subprocess
+import sys
 import time
 
 import pytest
@@ -106,6 +107,45 @@ def test_a_client_that_is_earlier_than_the_rules_is_answered_all_the_same(node, 
         table = proxy.table
         program(node, proxy, table.apply_service("ADDED", service()), table.apply_slice("ADDED", piece(["10.42.0.3"])))
         assert [client.communicate(timeout=25)[0].split()[0] for client in clients] == ["pod-b", "pod-b"]
+
+
+UDP_SERVER = """\
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("0.0.0.0", 8080))
+print("up", flush=True)
+while True:
+    s.sendto(sys.argv[1].encode(), s.recvfrom(10)[1])
+"""
+UDP_CLIENT = """\
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", 5555))
+s.settimeout(10)
+s.sendto(b"x", ("10.43.0.5", 80))
+print(s.recv(100).decode())
+"""
+
+
+def test_a_client_of_datagrams_is_led_away_from_a_backend_that_is_gone(node, proxy):
+    """The same socket asks again, so that the kernel would remember whom it asked before."""
+
+    made = service()
+    made["spec"]["ports"][0]["protocol"] = "UDP"
+    pieces = {pod: piece([address]) for pod, address in (("a", "10.42.0.2"), ("b", "10.42.0.3"))}
+    for one in pieces.values():
+        one["ports"][0]["protocol"] = "UDP"
+    with contextlib.ExitStack() as undo:
+        for pod in pieces:
+            words = ["ip", "netns", "exec", f"{node.name}-{pod}", sys.executable, "-c", UDP_SERVER, pod]
+            server = undo.enter_context(subprocess.Popen(words, stdout=subprocess.PIPE, text=True))
+            undo.callback(server.terminate)
+            assert server.stdout.readline() == "up\n"
+        table = proxy.table
+        program(node, proxy, table.apply_service("ADDED", made), table.apply_slice("ADDED", pieces["a"]))
+        assert node.exec(sys.executable, "-c", UDP_CLIENT) == "a\n"
+        program(node, proxy, table.apply_slice("MODIFIED", pieces["b"]))
+        assert node.exec(sys.executable, "-c", UDP_CLIENT) == "b\n"
 
 
 def await_connecting(name):
