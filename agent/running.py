@@ -209,10 +209,11 @@ class Agent:
             own_node=lambda: nodes.store.get(("", self.name)),
             kept=copies,
         )
-        for informer in (nodes, bound, *services.informers):
+        policies = Informer(self.client, known("networking.k8s.io/v1", "NetworkPolicy"), project=unmanaged)
+        for informer in (nodes, bound, policies, *services.informers):
             copies.follow(informer, informer.kind.kind)
-        policies = Informer(self.client, known("networking.k8s.io/v1", "NetworkPolicy"))
         isolation = following(policies, bound, services.informers[1], services.proxy.kernel)
+        nodes.on_change(services.proxy.node_changed)
         nodes.on_change(lambda *_change: network.changed())
         runners = await self._listen(pods, services.proxy, keeper, Sampler(lambda: self._look(meter)))
         try:

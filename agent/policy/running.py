@@ -30,7 +30,7 @@ Objects = Callable[[], Iterable[Object]]
 class Policies:
     """`pods` are those of this node, `slices` all; call `changed()` when one of the three changes.
 
-    `heard` are set when their first lists are in: a restart must not open what was closed.
+    `heard` are set when they are known: a restart must not open what was closed.
     """
 
     policies: Objects
@@ -109,7 +109,7 @@ class Policies:
 def following(policies: Informer, pods: Informer, slices: Informer, kernel: Kernel) -> Policies:
     """The room over these informers; what does not concern it wakes nobody."""
     stores = (policies.store.values, pods.store.values, slices.store.values)
-    heard = (policies.synced, pods.synced, slices.synced)
+    heard = (policies.usable, pods.usable, slices.usable)
     room = Policies(*stores, Tables(kernel, SHARE), Ipset(), time.monotonic, heard)
 
     def pod_changed(_event: str, old: Object | None, new: Object | None) -> None:
