@@ -82,6 +82,23 @@ class NodeSection:
     labels: dict[str, str] = setting({}, "labels the node registers with")
     taints: tuple[str, ...] = setting((), 'taints the node registers with, such as "key=value:NoSchedule"')
     max_pods: int = setting(110, "pods that fit on the node", between(1, 1000))
+    log_megabytes: int = setting(10, "a container's log that has grown to this is put aside", between(1, 1 << 20))
+    log_files: int = setting(5, "files of a container's log that are kept, with the one being written", between(2, 100))
+    reserved: dict[str, str] = setting(
+        {}, 'kept from pods for the system, such as {cpu = "200m", memory = "200Mi", ephemeral-storage = "1Gi"}'
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EvictionSection:
+    hard: dict[str, str] = setting(
+        {"memory.available": "100Mi", "nodefs.available": "10%", "nodefs.inodesFree": "5%"},
+        "below this a pod is ended at once; signals are memory, nodefs and imagefs.available, .inodesFree, pid.available",
+    )
+    soft: dict[str, str] = setting({}, "below this for its soft_grace a pod is ended with its own grace")
+    soft_grace: dict[str, str] = setting({}, 'for each signal of soft, such as {"memory.available" = "1m30s"}')
+    pod_grace_seconds: int = setting(30, "the longest grace of a pod that a soft threshold ends", between(0, 86400))
+    transition_seconds: int = setting(300, "a pressure is told for so long after its last cause", between(0, 86400))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +127,7 @@ class RuntimeSection:
 class AgentConfig:
     node: NodeSection = section(NodeSection)
     master: MasterSection = section(MasterSection)
+    eviction: EvictionSection = section(EvictionSection)
     server: ServerSection = section(ServerSection)
     runtime: RuntimeSection = section(RuntimeSection)
     cluster: ClusterSection = section(ClusterSection)

@@ -137,7 +137,7 @@ async def _blocks(path: Path, options: LogOptions, running: Callable[[], bool]) 
     file = path.open("rb")
     try:
         file.seek(0 if options.tail is None else _start(file, options.tail))
-        rest = b""
+        rest, turned = b"", False
         while True:
             alive = running()
             data = file.read(BLOCK)
@@ -147,9 +147,13 @@ async def _blocks(path: Path, options: LogOptions, running: Callable[[], bool]) 
                 yield shown
             if data:
                 continue
-            if _rotated(path, file):
+            if _rotated(path, file) and not turned:
+                turned = True  # the runtime may still write its last words to the old one
+                await asyncio.sleep(POLL_SECONDS)
+            elif turned:
+                following = _successor(path, file).open("rb")
                 file.close()
-                file = path.open("rb")
+                file, turned = following, False
             elif options.follow and alive:
                 await asyncio.sleep(POLL_SECONDS)
             else:
@@ -160,6 +164,14 @@ async def _blocks(path: Path, options: LogOptions, running: Callable[[], bool]) 
 
 def _start(file: BinaryIO, lines: int) -> int:
     return file.seek(0, os.SEEK_END) if lines == 0 else tail_offset(file, lines)
+
+
+def _successor(path: Path, file: BinaryIO) -> Path:
+    """The file that goes on where `file` was put aside: a flood may have put more than one aside meanwhile."""
+    files = [*sorted(path.parent.glob(f"{path.name}.*")), path]
+    inodes = [one.stat().st_ino if one.exists() else 0 for one in files]
+    own = os.fstat(file.fileno()).st_ino
+    return files[inodes.index(own) + 1] if own in inodes[:-1] else files[0]
 
 
 def _rotated(path: Path, file: BinaryIO) -> bool:

@@ -22,6 +22,7 @@ from agent.pods.places import NodeFacts, Paths
 from agent.pods.probing import Prober
 from agent.pods.recording import Recorder
 from agent.pods.references import References
+from agent.pods.rotating import Log, LogLimits, Rotator
 from agent.pods.sandboxes import GRACE, POD_NAME, POD_NAMESPACE, POD_UID
 from agent.pods.tokens import Tokens
 from agent.pods.tools import Tools
@@ -60,6 +61,7 @@ class PodAgent:
         cgroups: bool = True,
         kept: Kept | None = None,
         own_node: Callable[[], Any] = lambda: None,
+        log_limits: LogLimits = LogLimits(),  # noqa: B008 (frozen)
     ) -> None:
         kept = kept or NothingKept()
         self._runtime = runtime
@@ -85,6 +87,7 @@ class PodAgent:
             clock=clock,
             cgroups=cgroups,
         )
+        self._rotator = Rotator(runtime, log_limits, self._logs)
 
     async def run(self) -> None:
         self._informer.on_change(self._changed)
@@ -92,6 +95,7 @@ class PodAgent:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._recorder.run(), name="events")
                 group.create_task(self._follow_exits(), name="exits")
+                group.create_task(self._rotator.run(), name="logs")
                 group.create_task(self._adopt_orphans(), name="orphans")
         finally:
             for task in self._tasks.values():
@@ -104,6 +108,12 @@ class PodAgent:
         worker = self._workers.get(uid)
         if worker is not None:
             worker.wake()
+
+    def evict(self, uid: str, message: str, grace: int) -> None:
+        """End a pod because the node is short of something; one that is gone already is none to end."""
+        worker = self._workers.get(uid)
+        if worker is not None:
+            worker.evict(message, grace)
 
     def images_changed(self) -> None:
         """An image was brought in by hand: pods that wait for one try again."""
@@ -149,6 +159,15 @@ class PodAgent:
             if attempt.id == run:
                 return self._tools.paths.log(namespace, name, worker.uid, container, attempt.attempt)
         raise not_found("containers", container)
+
+    def _logs(self) -> Iterable[Log]:
+        for worker in self._workers.values():
+            meta = worker.pod["metadata"]
+            for name, attempts in worker.sight.attempts.items():
+                latest = attempts[0]
+                if latest.running:
+                    path = self._tools.paths.log(meta["namespace"], meta["name"], worker.uid, name, latest.attempt)
+                    yield Log(latest.id, path)
 
     # What happens
 

@@ -19,6 +19,7 @@ from agent.pods.observed import Observed, Pod, Trouble
 from agent.pods.reporting import PODS, Reporter
 from agent.pods.resizing import resources_text
 from agent.pods.resources import cgroup_parent, container_resources, pod_resources, qos_class
+from agent.pods.rotating import put_aside
 from agent.pods.sandboxes import runtime_handler, sandbox_config
 from agent.pods.starting import start
 from agent.pods.steps import (
@@ -152,7 +153,9 @@ class Hands:
     async def _forget(self, step: Forget, pod: Pod) -> None:
         meta, paths = pod["metadata"], self.tools.paths
         await self.tools.runtime.remove_container(step.id)
-        paths.log(meta["namespace"], meta["name"], meta["uid"], step.name, step.attempt).unlink(missing_ok=True)
+        log_file = paths.log(meta["namespace"], meta["name"], meta["uid"], step.name, step.attempt)
+        for path in (log_file, *(aside for aside, _ in put_aside(log_file))):
+            path.unlink(missing_ok=True)
         paths.termination(meta["uid"], step.name, step.attempt).unlink(missing_ok=True)
         self.memory.messages.pop(step.id, None)
         self.memory.given.pop(step.id, None)

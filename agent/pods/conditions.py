@@ -19,6 +19,7 @@ from kube import times
 RESIZE_PENDING, RESIZE_IN_PROGRESS = "PodResizePending", "PodResizeInProgress"
 PASSING = {RESIZE_PENDING, RESIZE_IN_PROGRESS}
 """Conditions that go again when what they tell of is over."""
+EVICTED = "Evicted"
 Condition = dict[str, Any]
 State = dict[str, Any]
 
@@ -37,6 +38,8 @@ def conditions(
         _condition("PodScheduled", True),
     ]
     wanted += _resize(pod, seen)
+    if seen.ended_reason == EVICTED:
+        wanted.append(_condition("DisruptionTarget", True, "TerminationByKubelet", seen.ended_message))
     return [_dated(condition, known.get(condition["type"]), pod, now) for condition in wanted]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 
 from agent.pods.applying import Hands
+from agent.pods.conditions import EVICTED
 from agent.pods.containers import find_container
 from agent.pods.handling import Asked
 from agent.pods.machine import Happening, Stage
@@ -73,6 +74,14 @@ class Worker:
         self.memory.vanished = True
         self.memory.grace = 0
         self.pod = {**self.pod, "metadata": {**self.pod["metadata"], "deletionTimestamp": "gone"}}
+        self._hands.ending.set()
+        self.wake()
+
+    def evict(self, message: str, grace: int) -> None:
+        """The node is short of something: the pod ends within `grace` seconds, and has failed."""
+        self.memory.ended_reason, self.memory.ended_message = EVICTED, message
+        self.memory.grace = grace
+        self._tools.recorder.record(self.pod, "Warning", EVICTED, message)
         self._hands.ending.set()
         self.wake()
 

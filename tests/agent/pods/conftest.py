@@ -88,6 +88,9 @@ class FakeRuntime:
     async def container_status(self, container_id):
         return self.statuses.get(container_id)
 
+    async def reopen_log(self, container_id):
+        await self._scripted("reopen_log", container_id)
+
     async def exec_sync(self, container_id, command, timeout):
         await self._scripted("exec_sync", container_id)
         return Outcome(self.exec_code, b"", b"")

@@ -211,3 +211,15 @@ async def test_folders_of_pods_that_nobody_knows_are_removed(tmp_path):
     remove_leftovers(["uid-old"], paths)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["file"]
     assert [path.name for path in (tmp_path / "pods").iterdir()] == ["uid-p"]
+
+
+async def test_an_evicted_pod_has_failed_and_says_why(agent, api, runtime):
+    api.add(terminationGracePeriodSeconds=60)
+    await api.until(ready)
+    agent.evict("uid-p", "The node was low on resource: memory. ", 1)
+    agent.evict("uid-of-nobody", "", 1)
+    pod = await api.until(lambda pod: pod["status"]["phase"] == "Failed")
+    assert (pod["status"]["reason"], pod["status"]["message"]) == ("Evicted", "The node was low on resource: memory. ")
+    assert runtime.stopped == [("c", 1)] and "Evicted" in api.events
+    (target,) = [c for c in pod["status"]["conditions"] if c["type"] == "DisruptionTarget"]
+    assert (target["status"], target["reason"]) == ("True", "TerminationByKubelet")

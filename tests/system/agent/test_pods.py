@@ -2,9 +2,12 @@
 
 import asyncio
 import time
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
+from agent.api.logs import LogOptions, read_log
+from agent.pods.rotating import put_aside
 from provisioning.images.archives import build_archive
 from provisioning.images.catalogue import images
 
@@ -259,3 +262,19 @@ async def test_a_running_container_gets_other_limits(agent, api, containerd):
         ]
     assert agent.pods.container_id("tests", "grows", "c") == container
     assert not any("Resize" in condition["type"] for condition in pod["status"]["conditions"])
+
+
+async def test_a_flood_of_logs_is_put_aside_and_followed_without_a_gap(agent, api):
+    api.add_pod("flood", one("yes 0123456789012345678901234567890123456789 | head -n 300000; echo the end; sleep 600"))
+    await api.seen("flood", ready)
+    path = agent.pods.log_path("tests", "flood", "c")
+    lines = 0
+    async with asyncio.timeout(60), aclosing(read_log(path, LogOptions(follow=True), lambda: True)) as blocks:
+        async for block in blocks:
+            lines += block.count(b"\n")
+            if block.endswith(b"the end\n"):
+                break
+    async with asyncio.timeout(20):
+        while not put_aside(path):
+            await asyncio.sleep(0.1)
+    assert lines == 300_001
