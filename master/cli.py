@@ -12,6 +12,7 @@ main = group(
         "join": Row("provisioning.commands:join", "Make a board a node of this cluster."),
         "image": Row("provisioning.images.commands:image", "Build images, and put them on the nodes."),
         "doctor": Row("master.doctoring:doctor", "Name what is wrong with this cluster, and the fix."),
+        "why": Row("master.explaining:why", "Say of each node why a pod is not there, or how well it would be."),
     },
     "master",
     "wherry's master: a Kubernetes control plane for boards.",
