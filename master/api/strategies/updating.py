@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from kube import times
 from kube.kinds import Kind, is_built_in
 from master.api.defaults import apply_defaults
 from master.api.strategies.tables import TEMPLATE_GENERATION, counted, counts
@@ -127,11 +128,23 @@ def _signed(obj: Object, old: Object) -> None:
     kept = [each for each in (old.get("status") or {}).get("conditions") or () if each.get("type") in decided]
     if kept or said:
         status["conditions"] = [*kept, *said]
+        _date(status["conditions"], old)
 
 
 def _approval(obj: Object, old: Object) -> None:
     status = obj.setdefault("status", {})
     _take(status, old.get("status") or {}, "certificate")
+    _date(status.get("conditions") or [], old)
+
+
+def _date(conditions: list[Object], old: Object) -> None:
+    """When each came and last changed, where it does not say."""
+    before = {each.get("type"): each for each in (old.get("status") or {}).get("conditions") or ()}
+    for each in conditions:
+        known = before.get(each.get("type")) or {}
+        since = known.get("lastTransitionTime") if known.get("status") == each.get("status") else None
+        each["lastUpdateTime"] = each.get("lastUpdateTime") or times.now()
+        each["lastTransitionTime"] = each.get("lastTransitionTime") or since or times.now()
 
 
 def _ephemeral(obj: Object, old: Object) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
+
+from cryptography import x509
 
 from kube import names
 from master.api.validation.problems import ROOT, Path, Problems
@@ -126,9 +129,42 @@ CONDITIONS = ("Approved", "Denied", "Failed")
 
 
 def signing_request_update(obj: Object, old: Object, out: Problems) -> None:
-    if (obj.get("status") or {}).get("certificate") and not (old.get("status") or {}).get("certificate"):
-        return
     _conditions(obj, ROOT / "status" / "conditions", out)
+    _decided(obj, old, ROOT / "status" / "conditions", out)
+    new, before = ((each.get("status") or {}).get("certificate") or "" for each in (obj, old))
+    if new == before:
+        return
+    if before:
+        out.forbidden(ROOT / "status" / "certificate", "updates may not set certificate content that is already set")
+    elif said := _certificates(new):
+        out.invalid(ROOT / "status" / "certificate", "<certificate data>", said)
+
+
+def _decided(obj: Object, old: Object, at: Path, out: Problems) -> None:
+    """What was decided once stays so."""
+    present = {each.get("type") for each in (obj.get("status") or {}).get("conditions") or ()}
+    for each in (old.get("status") or {}).get("conditions") or ():
+        if each.get("type") in CONDITIONS and each["type"] not in present:
+            out.forbidden(at, f'updates may not remove a condition of type "{each["type"]}"')
+
+
+def _certificates(encoded: str) -> str:
+    """What is wrong with PEM blocks in base64 that should be certificates."""
+    try:
+        text = base64.b64decode(encoded, validate=True).decode("ascii", "replace")
+    except binascii.Error as error:
+        return str(error)
+    blocks = re.findall(r"-----BEGIN ([^-\n]+)-----\n(.*?)\n?-----END \1-----", text, re.DOTALL)
+    for kind, content in blocks:
+        if kind != "CERTIFICATE":
+            return f'only CERTIFICATE PEM blocks are allowed, found "{kind}"'
+        if ":" in content:
+            return "no PEM block headers are permitted"
+        try:
+            x509.load_der_x509_certificate(base64.b64decode(content))
+        except ValueError:
+            return "x509: malformed certificate"
+    return "" if blocks else "must contain one or more PEM blocks"
 
 
 def _conditions(obj: Object, at: Path, out: Problems) -> None:
