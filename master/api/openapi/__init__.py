@@ -8,7 +8,9 @@ Documents are built when somebody asks for them and kept as bytes; a document's 
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterable
+from email.utils import formatdate
 from typing import Any
 
 import orjson
@@ -19,12 +21,14 @@ from kube.kinds import Kind
 from master.api.calls import respond
 from master.api.media import JSON, offers
 from master.api.openapi import protobuf
-from master.api.openapi.paths import operations
+from master.api.openapi.machinery import machinery
+from master.api.openapi.paths import group_path, operations
 from master.api.openapi.schemas import SCHEMAS_V2, SCHEMAS_V3, described
 from master.api.routing import Query, no_such_resource
 
 Object = dict[str, Any]
 TITLE = {"title": "Kubernetes", "version": "v1.36.0"}
+YEAR = 365 * 24 * 3600
 READABLE = (JSON, "*/*", "application/*", "application/com.github.proto-openapi.spec.v2.v1.0+json")
 
 
@@ -37,7 +41,7 @@ class OpenApi:
         self.kinds = list(kinds)
         self._made.clear()
 
-    async def serve(self, request: web.BaseRequest, _query: Query) -> web.StreamResponse:
+    async def serve(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
         wanted = [offer.type for offer in offers(request.headers.get("Accept", "") or "*/*")]
         path = request.raw_path.partition("?")[0].strip("/")
         if path == "openapi/v2" and any(word in protobuf.ASKED for word in wanted):
@@ -48,10 +52,23 @@ class OpenApi:
             return respond(self._body(path, self._index))
         if path == "openapi/v2":
             return _tagged(request, self._body(path, self._version_2))
-        kinds = self._groups().get(path.removeprefix("openapi/v3/"))
+        return self._of_group(request, path.removeprefix("openapi/v3/"), query.get("hash", ""))
+
+    def _of_group(self, request: web.BaseRequest, path: str, known: str) -> web.Response:
+        """A document asked for by its hash never changes; by the hash of an older one it is elsewhere now."""
+        kinds = self._groups().get(path)
         if kinds is None:
             raise no_such_resource()
-        return _tagged(request, self._body(path, lambda: version_3(kinds)))
+        digest = _digest(kinds)
+        if known and known != digest:
+            response = respond(b"", 301)
+            response.headers["Location"] = f"/openapi/v3/{path}?hash={digest}"
+            return response
+        response = _tagged(request, self._body(path, lambda: version_3(kinds)))
+        if known:
+            response.headers["Cache-Control"] = "public, immutable"
+            response.headers["Expires"] = formatdate(time.time() + YEAR, usegmt=True)
+        return response
 
     def _body(self, key: str, make: Callable[[], Object], encode: Callable[[Object], bytes] = orjson.dumps) -> bytes:
         found = self._made.get(key)
@@ -67,26 +84,30 @@ class OpenApi:
         return found
 
     def _index(self) -> Object:
-        paths = {}
-        for path, kinds in self._groups().items():
-            written = [kind.custom.schema for kind in kinds if kind.custom is not None]
-            digest = hashlib.sha256(repr((TITLE, kinds, written)).encode()).hexdigest().upper()
-            paths[path] = {"serverRelativeURL": f"/openapi/v3/{path}?hash={digest}"}
-        return {"paths": dict(sorted(paths.items()))}
+        found = sorted(self._groups().items())
+        return {
+            "paths": {path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={_digest(kinds)}"} for path, kinds in found}
+        }
 
     def _version_2(self) -> Object:
         paths: Object = {}
         for kind in self.kinds:
-            paths |= operations(kind, SCHEMAS_V2)
-        definitions = described(self.kinds, SCHEMAS_V2)
+            paths |= group_path(kind.api_version, SCHEMAS_V2) | operations(kind, SCHEMAS_V2)
+        definitions = machinery(SCHEMAS_V2) | described(self.kinds, SCHEMAS_V2)
         return {"swagger": "2.0", "info": TITLE, "paths": paths, "definitions": definitions}
+
+
+def _digest(kinds: list[Kind]) -> str:
+    """Of what a document is made of, without making it."""
+    written = [kind.custom.schema for kind in kinds if kind.custom is not None]
+    return hashlib.sha256(repr((TITLE, kinds, written)).encode()).hexdigest().upper()
 
 
 def version_3(kinds: Iterable[Kind]) -> Object:
     paths: Object = {}
     for kind in (listed := list(kinds)):
-        paths |= operations(kind, SCHEMAS_V3)
-    schemas = described(listed, SCHEMAS_V3)
+        paths |= group_path(kind.api_version, SCHEMAS_V3) | operations(kind, SCHEMAS_V3)
+    schemas = machinery(SCHEMAS_V3) | described(listed, SCHEMAS_V3)
     return {"openapi": "3.0.0", "info": TITLE, "paths": paths, "components": {"schemas": schemas}}
 
 

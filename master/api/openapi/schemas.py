@@ -152,7 +152,7 @@ def schema(name: str, prefix: str) -> Object:
         return {}
     made: Object = {
         "type": "object",
-        "properties": {key: _field(one, prefix) for key, one in definition.fields.items()},
+        "properties": {key: _field(key, one, prefix) for key, one in definition.fields.items()},
     }
     required = [key for key, one in definition.fields.items() if one.required]
     if required:
@@ -181,10 +181,10 @@ def _list_schema(kind: Kind, name: str, prefix: str) -> Object:
     }
 
 
-def _field(one: Field, prefix: str) -> Object:
+def _field(name: str, one: Field, prefix: str) -> Object:
     made = _shape(one.shape, prefix)
     more: Object = {}
-    if one.enum:
+    if one.enum and name not in ("apiVersion", "kind"):
         more["enum"] = list(one.enum)
     if one.merge_key:
         more["x-kubernetes-patch-merge-key"] = one.merge_key
