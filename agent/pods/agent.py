@@ -17,6 +17,7 @@ from agent.pods.containers import CONTAINER_NAME
 from agent.pods.images import Images
 from agent.pods.kept import Kept, NothingKept
 from agent.pods.logs import logged_run
+from agent.pods.machine import Stage
 from agent.pods.observed import Pod
 from agent.pods.places import NodeFacts, Paths
 from agent.pods.probing import Prober
@@ -24,6 +25,7 @@ from agent.pods.recording import Recorder
 from agent.pods.references import References
 from agent.pods.rotating import Log, LogLimits, Rotator
 from agent.pods.sandboxes import GRACE, POD_NAME, POD_NAMESPACE, POD_UID
+from agent.pods.storing import StorageGuard
 from agent.pods.tokens import Tokens
 from agent.pods.tools import Tools
 from agent.pods.volumes.claims import Claims
@@ -88,6 +90,7 @@ class PodAgent:
             cgroups=cgroups,
         )
         self._rotator = Rotator(runtime, log_limits, self._logs)
+        self._guard = StorageGuard(runtime, paths, self._active, self.evict)
 
     async def run(self) -> None:
         self._informer.on_change(self._changed)
@@ -96,6 +99,7 @@ class PodAgent:
                 group.create_task(self._recorder.run(), name="events")
                 group.create_task(self._follow_exits(), name="exits")
                 group.create_task(self._rotator.run(), name="logs")
+                group.create_task(self._guard.run(), name="storage")
                 group.create_task(self._adopt_orphans(), name="orphans")
         finally:
             for task in self._tasks.values():
@@ -159,6 +163,9 @@ class PodAgent:
             if attempt.id == run:
                 return self._tools.paths.log(namespace, name, worker.uid, container, attempt.attempt)
         raise not_found("containers", container)
+
+    def _active(self) -> list[Pod]:
+        return [worker.pod for worker in self._workers.values() if worker.memory.stage is Stage.ACTIVE]
 
     def _logs(self) -> Iterable[Log]:
         for worker in self._workers.values():

@@ -26,6 +26,7 @@ class FakeRuntime:
         self.images = {"i": Image("i", ("i",), (), 1)}
         self.told = asyncio.Queue()
         self.exec_code = 0
+        self.used = []
         self.clock = itertools.count(time.time(), 0.001)
 
     async def _scripted(self, method, *arguments):
@@ -90,6 +91,9 @@ class FakeRuntime:
 
     async def reopen_log(self, container_id):
         await self._scripted("reopen_log", container_id)
+
+    async def usage(self):
+        return self.used
 
     async def exec_sync(self, container_id, command, timeout):
         await self._scripted("exec_sync", container_id)
