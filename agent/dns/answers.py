@@ -13,7 +13,8 @@ from dnslib import AAAA, CNAME, PTR, QTYPE, RCODE, RR, SOA, SRV, TXT, A, DNSBuff
 
 from agent.dns.names import TTL, Names, Record
 
-MAX_UDP = 512
+MAX_UDP, MAX_EXTENDED = 512, 4096
+_OPT = b"\0" + struct.pack("!HHIH", 41, MAX_EXTENDED, 0, 0)
 _HEADER = struct.Struct("!6H")
 _FLAG_TC = 0x0200
 _LONGEST_CHAIN = 8
@@ -29,6 +30,8 @@ class Question:
     type: int
     raw: bytes
     udp_size: int
+    extended: bool = False
+    """Whether the query has an OPT record; then the answer must have one too (RFC 6891, 6.1.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +77,34 @@ def parse(packet: bytes) -> Question:
     except (struct.error, IndexError) as error:
         raise MalformedQueryError("truncated query") from error
     name = b".".join(labels).decode("ascii", "replace").lower() + "."
+    size = _offered_size(packet, end, additional)
     return Question(
-        ident, bool(flags & 0x0100), name, kind, packet[_HEADER.size : end], _udp_size(packet, end, additional)
+        ident,
+        bool(flags & 0x0100),
+        name,
+        kind,
+        packet[_HEADER.size : end],
+        max(MAX_UDP, min(MAX_EXTENDED, size)),
+        extended=size > 0,
     )
 
 
-def _udp_size(packet: bytes, at: int, additional: int) -> int:
-    """The payload size of an EDNS OPT record that follows the question directly (RFC 6891); 512 without one."""
+def _offered_size(packet: bytes, at: int, additional: int) -> int:
+    """The payload size of an EDNS OPT record that follows the question directly (RFC 6891); 0 without one."""
     if additional and len(packet) >= at + 11 and packet[at] == 0 and packet[at + 1 : at + 3] == b"\x00\x29":
-        return max(MAX_UDP, min(4096, int.from_bytes(packet[at + 3 : at + 5], "big")))
-    return MAX_UDP
+        return max(1, int.from_bytes(packet[at + 3 : at + 5], "big"))
+    return 0
 
 
 def respond(question: Question, packed: Packed, *, authoritative: bool = True, udp: bool = True) -> bytes:
     """The whole answer; over UDP one that is too long is cut to its header with the TC bit, so that the client asks by TCP."""
     flags = 0x8080 | (0x0400 if authoritative else 0) | (0x0100 if question.recursion else 0) | packed.rcode
-    size = _HEADER.size + len(question.raw) + len(packed.body)
+    option = _OPT if question.extended else b""
+    size = _HEADER.size + len(question.raw) + len(packed.body) + len(option)
     if udp and size > question.udp_size:
-        return _HEADER.pack(question.id, flags | _FLAG_TC, 1, 0, 0, 0) + question.raw
-    counts = (1, packed.answers, packed.authority, packed.additional)
-    return _HEADER.pack(question.id, flags, *counts) + question.raw + packed.body
+        return _HEADER.pack(question.id, flags | _FLAG_TC, 1, 0, 0, len(option) > 0) + question.raw + option
+    counts = (1, packed.answers, packed.authority, packed.additional + (len(option) > 0))
+    return _HEADER.pack(question.id, flags, *counts) + question.raw + packed.body + option
 
 
 @dataclass

@@ -15,7 +15,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import cast
 
-from dnslib import DNSError, DNSRecord
+from dnslib import QTYPE, DNSError, DNSRecord
 
 from agent.dns.answers import Question
 
@@ -23,6 +23,7 @@ RESOLV_CONFS = (Path("/run/systemd/resolve/resolv.conf"), Path("/etc/resolv.conf
 TIMEOUT_SECONDS = 2.0
 CACHE_ENTRIES = 5_000
 NEGATIVE_TTL = 5
+MAX_NEGATIVE_TTL = 30
 MAX_TTL = 3_600
 
 
@@ -134,7 +135,8 @@ class _Exchange(asyncio.DatagramProtocol):
 
 
 def lifetime(answer: bytes) -> int:
-    """Seconds for which an answer may be kept: the least TTL of its records, a few for a name that does not exist."""
+    """Seconds for which an answer may be kept: the least TTL of its records; for a name that does not exist, or has none
+    of the kind, what its zone says (RFC 2308), but not long."""
     try:
         record = DNSRecord.parse(answer)
     except DNSError:
@@ -142,5 +144,10 @@ def lifetime(answer: bytes) -> int:
     if record.header.tc or record.header.rcode not in (0, 3):
         return 0
     if not record.rr:
-        return NEGATIVE_TTL
+        zones = [rr for rr in record.auth if rr.rtype == QTYPE.SOA]
+        return (
+            min([MAX_NEGATIVE_TTL, *(min(int(rr.ttl), int(rr.rdata.times[4])) for rr in zones)])
+            if zones
+            else NEGATIVE_TTL
+        )
     return min([MAX_TTL, *(int(rr.ttl) for rr in record.rr)])

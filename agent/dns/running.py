@@ -137,8 +137,7 @@ class _Datagrams(asyncio.DatagramProtocol):
 async def run(address: str, domain: str, table: Path, port: int = 53) -> None:
     """Serves until cancelled.  The address is put on the loopback device first, so that no other node answers for it."""
     await _own_address(address)
-    texts = [path.read_text() for path in RESOLV_CONFS if path.exists()]
-    server = Server(domain, table, Forwarder(resolvers(texts, own=(address,)), time.monotonic))
+    server = Server(domain, table, Forwarder(_resolvers(address), time.monotonic))
     server.look()
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(server), local_addr=(address, port))
@@ -149,10 +148,16 @@ async def run(address: str, domain: str, table: Path, port: int = 53) -> None:
     try:
         while True:
             server.look()
+            server.forwarder.servers = _resolvers(address)
             await asyncio.sleep(LOOK_SECONDS)
     finally:
         transport.close()
         streams.close()
+
+
+def _resolvers(own: str) -> list[str]:
+    """The node's own resolvers now: a new lease may bring others."""
+    return resolvers([path.read_text() for path in RESOLV_CONFS if path.exists()], own=(own,))
 
 
 async def _own_address(address: str) -> None:

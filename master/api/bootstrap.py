@@ -204,6 +204,28 @@ def kubernetes_service(service_cidr: str, api_port: int) -> Object:
     }
 
 
+async def ensure_names(objects: Objects, address: str) -> None:
+    """The Service of the names' server; a cluster in which somebody else has its address goes on without."""
+    try:
+        await create_if_missing(objects, names_service(address))
+    except ApiError as error:
+        if error.reason != "Invalid":
+            raise
+        log.warning("kube-system/kube-dns cannot have its address: %s", error)
+
+
+def names_service(address: str) -> Object:
+    """`kube-system/kube-dns`, for who looks for it by name or label: each node answers at its address by itself."""
+    labels = {"k8s-app": "kube-dns", "kubernetes.io/cluster-service": "true", "kubernetes.io/name": "CoreDNS"}
+    ports = [{"name": n, "protocol": p, "port": 53, "targetPort": 53} for n, p in (("dns", "UDP"), ("dns-tcp", "TCP"))]
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "kube-dns", "namespace": "kube-system", "labels": labels},
+        "spec": {"type": "ClusterIP", "clusterIP": address, "ports": ports},
+    }
+
+
 def first_address(service_cidr: str) -> str:
     return str(ipaddress.ip_network(service_cidr)[1])
 

@@ -23,7 +23,7 @@ from master.api.aggregation.local import ensure_local
 from master.api.aggregation.remote import Remote
 from master.api.audit_policy import read_policy
 from master.api.auditing import Audit, Known, Log
-from master.api.bootstrap import ensure_defaults, publish_masters
+from master.api.bootstrap import ensure_defaults, ensure_names, publish_masters
 from master.api.building import Parts, Server, open_server
 from master.api.cache import Cache
 from master.api.flow import turns
@@ -101,6 +101,7 @@ async def make_first_objects(layout: Layout, config: MasterConfig, server: Serve
     """What a cluster cannot be without, and where its masters are now."""
     authorities = [(layout.pki / name).read_text() for name in ("ca.crt", "front-proxy-ca.crt")]
     await ensure_defaults(server.registry, config.cluster.service_cidr, config.api.port, *authorities)
+    await ensure_names(server.registry, config.cluster.dns)
     await ensure_local(server.registry)
     await publish(config, server)
 

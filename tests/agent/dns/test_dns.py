@@ -1,7 +1,7 @@
 """Names of the cluster and their answers on the wire, parsed back by dnslib."""
 
 import pytest
-from dnslib import DNSRecord
+from dnslib import EDNS0, QTYPE, RR, DNSRecord
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -109,9 +109,18 @@ def test_an_answer_too_long_for_udp_is_truncated_unless_the_client_takes_more():
     answers = Answers(build([Service("d", "many", headless=True, endpoints=many)], "cluster.local"))
     assert ask("many.d.svc.cluster.local", answers=answers)[2].header.tc == 1
     query = DNSRecord.question("many.d.svc.cluster.local")
-    query.add_ar(__import__("dnslib").EDNS0(udp_len=4096))
+    query.add_ar(EDNS0(udp_len=4096))
     question = parse(query.pack())
     assert len(DNSRecord.parse(respond(question, answers.answer(question.name, 1))).rr) == 99
+
+
+def test_an_extended_question_has_an_extended_answer():
+    query = DNSRecord.question("web.default.svc.cluster.local")
+    query.add_ar(EDNS0(udp_len=1232))
+    question = parse(query.pack())
+    reply = DNSRecord.parse(respond(question, ANSWERS.answer(question.name, 1)))
+    assert [rr.rtype for rr in reply.ar] == [QTYPE.OPT] and str(reply.rr[0].rdata) == "10.43.1.2"
+    assert not ask("web.default.svc.cluster.local")[2].ar
 
 
 @given(st.binary(max_size=80))
@@ -141,9 +150,20 @@ def test_resolvers(texts, found):
 def test_how_long_an_answer_is_kept():
     query = DNSRecord.question("example.org")
     reply = query.reply()
-    reply.add_answer(*__import__("dnslib").RR.fromZone("example.org 30 A 192.0.2.1"))
+    reply.add_answer(*RR.fromZone("example.org 30 A 192.0.2.1"))
     assert lifetime(reply.pack()) == 30
     assert lifetime(b"rubbish") == 0
+
+
+@pytest.mark.parametrize(
+    ("zone", "seconds"), [("", 5), (". 60 SOA a. b. 1 2 3 4 20", 20), (". 900 SOA a. b. 1 2 3 4 900", 30)]
+)
+def test_how_long_it_is_remembered_that_a_name_does_not_exist(zone, seconds):
+    reply = DNSRecord.question("example.org").reply()
+    reply.header.rcode = 3
+    for record in RR.fromZone(zone):
+        reply.add_auth(record)
+    assert lifetime(reply.pack()) == seconds
 
 
 def test_the_table_survives_the_file(tmp_path):

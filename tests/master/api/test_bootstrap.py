@@ -2,7 +2,7 @@
 
 import pytest
 
-from kube.errors import already_exists
+from kube.errors import already_exists, invalid
 from kube.kinds import kind_of
 from master.api import bootstrap, default_objects
 
@@ -118,3 +118,18 @@ async def test_controllers_may_do_what_all_of_them_need(reader, objects):
     node = UserInfo("system:node:n1", ("system:nodes",))
     watch = RequestInfo("watch", "", True, "discovery.k8s.io", "v1", "endpointslices")
     assert access.authorize(node, watch).allowed
+
+
+async def test_the_names_server_has_a_service(objects):
+    await bootstrap.ensure_names(objects, "10.43.0.10")
+    service = objects.at("v1", "Service", "kube-dns", "kube-system")
+    assert service["spec"]["clusterIP"] == "10.43.0.10" and service["metadata"]["labels"]["k8s-app"] == "kube-dns"
+    await bootstrap.ensure_names(objects, "10.43.0.10")
+
+
+async def test_an_address_that_somebody_has_stops_nobody():
+    class Taken(Objects):
+        async def create(self, kind, namespace, obj):
+            raise invalid("Service", "kube-dns", [])
+
+    await bootstrap.ensure_names(Taken(), "10.43.0.10")
