@@ -12,7 +12,8 @@ Object = dict[str, Any]
 OBJECT_META, LIST_META = schemas.OBJECT_META, schemas.META + "ListMeta"
 TEXT = {"type": "string"}
 EITHER = [{"type": "integer"}, {"type": "string"}]
-UNKNOWN_IN_V2 = ("anyOf", "oneOf", "not", "nullable")
+UNKNOWN_IN_V2 = ("allOf", "anyOf", "oneOf", "not", "nullable")
+CONTENT = ("items", "properties")
 
 
 def name(kind: Kind) -> str:
@@ -51,8 +52,21 @@ def _extensions(kind: Kind, shown: str) -> Object:
     return found
 
 
+def _plain(schema: Object) -> Object:
+    """In the words of v2.  What may be null, or holds anything, is not described further: old clients would refuse it."""
+    dropped = set(UNKNOWN_IN_V2)
+    if schema.get("nullable"):
+        dropped |= {"type", *CONTENT}
+    if schema.get("x-kubernetes-preserve-unknown-fields"):
+        dropped |= {*CONTENT}
+    shown = {field: value for field, value in schema.items() if field not in dropped}
+    inner = shown.get("properties") or {}
+    required = [name for name in shown.get("required") or () if not (inner.get(name) or {}).get("nullable")]
+    return shown | ({"required": required} if "required" in shown else {})
+
+
 def _described(schema: Object, prefix: str, with_logic: bool) -> Object:
-    shown = {field: value for field, value in schema.items() if with_logic or field not in UNKNOWN_IN_V2}
+    shown = dict(schema) if with_logic else _plain(schema)
     if shown.get("x-kubernetes-int-or-string") and with_logic:
         shown.setdefault("anyOf", EITHER)
     if isinstance(shown.get("properties"), dict):

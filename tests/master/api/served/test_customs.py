@@ -355,3 +355,22 @@ async def test_keys_that_an_apply_says_twice(api, validation, code):
     status, answer, headers = await api.ask("PATCH", path, body, APPLY)
     told = answer.get("message", "") + "".join(headers.getall("Warning", []))
     assert (status, "already set in map" in told) == (code, validation != "Ignore")
+
+
+async def test_what_old_clients_would_refuse_is_not_described_to_them(api):
+    text = {"type": "string"}
+    schema = {
+        "type": "object",
+        "x-kubernetes-preserve-unknown-fields": True,
+        "properties": {"a": text, "none": {"type": "object", "nullable": True, "properties": {"b": text}}},
+    }
+    schema = {"type": "object", "properties": {"open": schema, "shut": {**schema, "required": ["none", "a"]}}}
+    del schema["properties"]["shut"]["x-kubernetes-preserve-unknown-fields"]
+    await api.create(DEFINITIONS, simple("ships", "Ship", schema))
+    await established(api, "ships.sea.example.com")
+    _, answer, _ = await api.ask("GET", "/openapi/v2")
+    described = answer["definitions"]["com.example.sea.v1.Ship"]["properties"]
+    assert described["open"] == {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    assert described["shut"] == {"type": "object", "properties": {"a": text, "none": {}}, "required": ["a"]}
+    _, answer, _ = await api.ask("GET", "/openapi/v3/apis/sea.example.com/v1")
+    assert "none" in answer["components"]["schemas"]["com.example.sea.v1.Ship"]["properties"]["open"]["properties"]
