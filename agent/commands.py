@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from agent.node.thresholds import problem
 from kube.config import AgentConfig, SettingsError, read_agent
 from kube.layout import Layout
 
@@ -28,7 +29,10 @@ def _settings(root: Path, config: Path | None) -> tuple[Layout, AgentConfig]:
     try:
         if not path.exists():
             raise SettingsError(f"{path}: no such file; a node gets it when it joins (master join)")
-        return layout, read_agent(path)
+        settings = read_agent(path)
+        if wrong := problem(settings.eviction.hard, settings.eviction.soft, settings.eviction.soft_grace):
+            raise SettingsError(f"{path}: eviction: {wrong}")
+        return layout, settings
     except SettingsError as error:
         raise click.ClickException(str(error)) from error
 

@@ -9,19 +9,17 @@ informers (pods of this node, Services, EndpointSlices, Nodes)
 from __future__ import annotations
 
 import asyncio
-import importlib.metadata
 import logging
 import socket
 import time
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
-import psutil
 from aiohttp import web
 
 from agent.api.access import Access
-from agent.api.sampling import Look, NodeUse, Sampler
+from agent.api.sampling import Sampler
 from agent.api.server import NodeApi, health_app, serve, tls_context
 from agent.api.telling import Numbers
 from agent.dns.tables import publish
@@ -29,10 +27,13 @@ from agent.keeping import KEPT_FILE, KEY_FILE, essences
 from agent.keeping.keeper import Keeper
 from agent.keeping.sealing import Seal
 from agent.keeping.shelf import Shelf
+from agent.machine import Machine, release
 from agent.network.running import Network
-from agent.node.capacity import EVICTION_DISK, EVICTION_MEMORY, Capacity, LoadMeter, capacity, system_info
-from agent.node.objects import Health, Identity, Object, resources
+from agent.node.capacity import Capacity, LoadMeter, capacity
+from agent.node.evicting import Evictor, Say
+from agent.node.objects import Identity, Kept, resources
 from agent.node.running import NodeKeeper
+from agent.node.thresholds import Judge, thresholds
 from agent.pods.agent import PodAgent
 from agent.pods.places import NodeFacts, Paths, parse_resolv_conf
 from agent.pods.rotating import LogLimits
@@ -41,10 +42,10 @@ from agent.proxy.kernel import Iptables, detect
 from agent.proxy.rules import Place
 from agent.proxy.running import Proxy
 from agent.runtime.client import Containerd
-from agent.runtime.contract import RuntimeFailure
 from agent.services import Key, ServiceTable
 from kube.client import Client
 from kube.config import AgentConfig
+from kube.events import About, Recorder
 from kube.informers import Informer, unmanaged
 from kube.kinds import known
 from kube.layout import Layout
@@ -54,7 +55,7 @@ log = logging.getLogger(__name__)
 
 PUBLISH_SECONDS = 0.2  # changes of the service table within it reach the DNS process together
 RESOLV_CONF = Path("/etc/resolv.conf")
-MAX_IMAGES = 50  # as many images as a Node's status names
+COMPONENT = "kubelet"  # what clients know as the source of a node's events
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,36 +119,6 @@ class Services:
             await asyncio.sleep(PUBLISH_SECONDS)
 
 
-@dataclass
-class Machine:
-    """What the Node's status tells of this machine, asked anew each time."""
-
-    runtime: Containerd
-    network: Network
-    meter: LoadMeter
-
-    async def health(self) -> Health:
-        problem = ""
-        try:
-            await self.runtime.version()
-        except RuntimeFailure as error:
-            problem = f"container runtime is down: {error}"
-        return Health(
-            runtime=problem,
-            network=self.network.problem,
-            memory_pressure=self.meter.available_memory() < EVICTION_MEMORY,
-            disk_pressure=self.meter.free_disk() < EVICTION_DISK,
-        )
-
-    async def info(self) -> dict[str, str]:
-        version = await self.runtime.version()
-        return system_info(f"containerd://{version.version}", f"v1.36.0+wherry{importlib.metadata.version('wherry')}")
-
-    async def images(self) -> list[Object]:
-        found = sorted(await self.runtime.list_images(), key=lambda image: -image.size)[:MAX_IMAGES]
-        return [{"names": [*image.digests, *image.tags], "sizeBytes": image.size} for image in found]
-
-
 def own_address(servers: tuple[str, ...], given: str) -> str:
     """The address that this machine reaches the master from; the kernel's routing knows it, no packet is sent."""
     if given:
@@ -196,8 +167,10 @@ class Agent:
             cni_directory=self.layout.root / "etc/cni/net.d",
             leases=self.layout.run / "cni",
         )
-        machine = Machine(self.runtime, network, meter)
-        keeper = self._keeper(machine, meter)
+        machine = Machine(self.runtime, network, meter, self._capacity, self.layout.root, release())
+        events = Recorder(self.client, COMPONENT, self.name)
+        say = partial(events.record, About("v1", "Node", "", self.name, self.name))
+        keeper = self._keeper(machine, meter, say)
         services = await self._services()
         bound = Informer(self.client, known("v1", "Pod"), fields=f"spec.nodeName={self.name}", project=unmanaged)
         pods = PodAgent(
@@ -211,13 +184,15 @@ class Agent:
             log_limits=LogLimits(self.config.node.log_megabytes << 20, self.config.node.log_files),
             kept=copies,
         )
+        evictor = self._evictor(machine, pods, say)
+        machine.pressures = evictor.pressures
         policies = Informer(self.client, known("networking.k8s.io/v1", "NetworkPolicy"), project=unmanaged)
         for informer in (nodes, bound, policies, *services.informers):
             copies.follow(informer, informer.kind.kind)
         isolation = following(policies, bound, services.informers[1], services.proxy.kernel)
         nodes.on_change(services.proxy.node_changed)
         nodes.on_change(lambda *_change: network.changed())
-        runners = await self._listen(pods, services.proxy, keeper, Sampler(lambda: self._look(meter)))
+        runners = await self._listen(pods, services.proxy, keeper, Sampler(machine.look))
         try:
             async with asyncio.TaskGroup() as tasks:
                 for work in (
@@ -229,6 +204,8 @@ class Agent:
                     policies.run(),
                     isolation.run(),
                     copies.run(),
+                    events.run(),
+                    evictor.run(),
                 ):
                     tasks.create_task(work)
                 tasks.create_task(keeper.run())
@@ -246,7 +223,7 @@ class Agent:
     def _node_facts(self) -> NodeFacts:
         """What pods may know of this node; asked each time, since addresses and resolvers change."""
         has = self._capacity
-        _, allocatable = resources(has, self.config.node.max_pods)
+        _, allocatable = resources(has, self.config.node.max_pods, self._kept)
         return NodeFacts(
             name=self.name,
             ips=(own_address(self.config.master.servers, self.config.node.address),),
@@ -262,7 +239,16 @@ class Agent:
     def _capacity(self) -> Capacity:
         return capacity(self.layout.root, cgroups.limits())
 
-    def _keeper(self, machine: Machine, meter: LoadMeter) -> NodeKeeper:
+    @cached_property
+    def _kept(self) -> Kept:
+        return Kept(self.config.node.reserved, thresholds(self.config.eviction.hard, {}, {}))
+
+    def _evictor(self, machine: Machine, pods: PodAgent, say: Say) -> Evictor:
+        given = self.config.eviction
+        judge = Judge(thresholds(given.hard, given.soft, given.soft_grace), given.transition_seconds)
+        return Evictor(judge, machine.levels, machine.uses, pods.pods, pods.evict, say, given.pod_grace_seconds)
+
+    def _keeper(self, machine: Machine, meter: LoadMeter, say: Say) -> NodeKeeper:
         node = self.config.node
         identity = Identity(
             name=self.name,
@@ -272,10 +258,10 @@ class Agent:
             taints=node.taints,
             max_pods=node.max_pods,
             port=self.config.server.port,
+            kept=self._kept,
         )
-        return NodeKeeper(
-            self.client, identity, self._capacity, meter, machine.health, machine.info, machine.images, time.monotonic
-        )
+        looks = (machine.health, machine.info, machine.images)
+        return NodeKeeper(self.client, identity, self._capacity, meter, *looks, time.monotonic, say)
 
     async def _services(self) -> Services:
         cluster = self.config.cluster
@@ -287,18 +273,6 @@ class Agent:
             Informer(self.client, known("discovery.k8s.io/v1", "EndpointSlice"), project=unmanaged),
         )
         return Services(table, proxy, self.layout.run / "services.json", informers)
-
-    async def _look(self, meter: LoadMeter) -> Look:
-        """What the node and its containers use now."""
-        has = self._capacity
-        disk = psutil.disk_usage(str(self.layout.root))
-        containers = [
-            one for one in await self.runtime.usage() if one.time
-        ]  # one that has ended is told without a time
-        images = await self.runtime.image_filesystems()
-        memory = has.memory - meter.available_memory()
-        use = NodeUse(time.time(), meter.cpu_seconds(), memory, has.memory, disk.used, disk.total, has.cpus)
-        return Look(use, containers, images)
 
     async def _listen(self, pods: PodAgent, proxy: Proxy, keeper: NodeKeeper, sampler: Sampler) -> list[web.AppRunner]:
         server = self.config.server

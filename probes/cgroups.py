@@ -60,6 +60,11 @@ def used(root: Path = ROOT) -> Used | None:
     return Used(seconds, max(0, memory - idle))
 
 
+def processes(root: Path = ROOT) -> int | None:
+    """Processes and threads in the cgroup; None where it keeps no account."""
+    return _count(_read(root / "pids/pids.current") or _read(root / "pids.current"))
+
+
 def fields(text: str) -> dict[str, int]:
     """`name number` lines, as in memory.stat and cpu.stat."""
     pairs = (line.split() for line in text.splitlines())

@@ -12,10 +12,6 @@ import psutil
 
 from probes import boards, cgroups
 
-RESERVED_MEMORY = 100 << 20  # bytes kept for the system and the agent itself
-EVICTION_MEMORY = 100 << 20  # bytes that must stay available: below, the node is under memory pressure
-EVICTION_DISK = 0.10  # share of the file system that must stay free
-
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
@@ -82,10 +78,6 @@ class LoadMeter:
             return host
         used = cgroups.used()
         return host if used is None else max(0, min(host, self.limits.memory - used.memory))
-
-    def free_disk(self) -> float:
-        """The share of the file system that is free."""
-        return 1 - float(psutil.disk_usage(str(self.root)).percent) / 100
 
     def cpu_seconds(self) -> float:
         """CPU time spent since the node's start."""

@@ -11,12 +11,22 @@ from typing import Any
 
 import orjson
 
-from agent.node.capacity import RESERVED_MEMORY, Capacity, Load
+from agent.node.capacity import Capacity, Load
+from agent.node.thresholds import Threshold
+from kube import quantities
 
 Object = dict[str, Any]
 
 LOAD_ANNOTATION = "wherry.dev/load"
 LEASE_SECONDS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What pods do not get: quantities for the system by resource, and the thresholds below which pods are ended."""
+
+    reserved: Mapping[str, str] = field(default_factory=dict)
+    hard: Sequence[Threshold] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +40,16 @@ class Identity:
     taints: Sequence[str] = ()
     max_pods: int = 110
     port: int = 10250
+    kept: Kept = Kept()
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Empty texts mean well; otherwise they say what is wrong."""
+    """Empty texts mean well; otherwise they say what is wrong.  `pressures` are conditions that are true."""
 
     runtime: str = ""
     network: str = ""
-    memory_pressure: bool = False
-    disk_pressure: bool = False
-    pid_pressure: bool = False
+    pressures: frozenset[str] = frozenset()
 
 
 def new_node(identity: Identity) -> Object:
@@ -70,9 +79,11 @@ def parse_taint(text: str) -> Object:
     return {"key": key, "effect": effect} | ({"value": value} if value else {})
 
 
-def resources(capacity: Capacity, max_pods: int) -> tuple[Object, Object]:
-    """Node.status.capacity and .allocatable: the same but for memory kept back and a tenth of the disk."""
-    kept = min(RESERVED_MEMORY, capacity.memory // 4)
+def resources(capacity: Capacity, max_pods: int, kept: Kept) -> tuple[Object, Object]:
+    """Node.status.capacity and .allocatable: capacity less what is reserved and the hard thresholds of eviction."""
+    disk = capacity.disk - _kept(kept, "ephemeral-storage", "nodefs.available", capacity.disk)
+    memory = capacity.memory - min(_kept(kept, "memory", "memory.available", capacity.memory), capacity.memory // 4)
+    milli = round(capacity.cpus * 1000) - quantities.milli_value(kept.reserved.get("cpu", "0"))
     has = {
         "cpu": cpu_quantity(capacity.cpus),
         "ephemeral-storage": f"{capacity.disk // 1024}Ki",
@@ -80,9 +91,15 @@ def resources(capacity: Capacity, max_pods: int) -> tuple[Object, Object]:
         "pods": str(max_pods),
     }
     return has, has | {
-        "ephemeral-storage": str(capacity.disk * 9 // 10),
-        "memory": f"{(capacity.memory - kept) // 1024}Ki",
+        "cpu": cpu_quantity(max(0, milli) / 1000),
+        "ephemeral-storage": str(max(0, disk)),
+        "memory": f"{memory // 1024}Ki",
     }
+
+
+def _kept(kept: Kept, resource: str, signal: str, capacity: int) -> int:
+    held = sum(one.quantity(capacity) for one in kept.hard if one.signal == signal)
+    return held + quantities.value(kept.reserved.get(resource, "0"))
 
 
 def cpu_quantity(cpus: float) -> str:
@@ -108,17 +125,34 @@ PRESSURES = (
         ("KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
     ),
 )
+# What is told as an event when a condition becomes so.
+EVENTS = {
+    ("MemoryPressure", "True"): "NodeHasInsufficientMemory",
+    ("MemoryPressure", "False"): "NodeHasSufficientMemory",
+    ("DiskPressure", "True"): "NodeHasDiskPressure",
+    ("DiskPressure", "False"): "NodeHasNoDiskPressure",
+    ("PIDPressure", "True"): "NodeHasInsufficientPID",
+    ("PIDPressure", "False"): "NodeHasSufficientPID",
+    ("Ready", "True"): "NodeReady",
+    ("Ready", "False"): "NodeNotReady",
+}
 READY = ("KubeletReady", "kubelet is posting ready status")
 
 
 def conditions(health: Health, before: Sequence[Object], now: str) -> list[Object]:
     """All four conditions; lastTransitionTime moves only when the status does."""
-    pressed = (health.memory_pressure, health.disk_pressure, health.pid_pressure)
     problem = "; ".join(filter(None, (health.runtime, health.network)))
-    rows = [(kind, on, *(bad if on else well)) for (kind, well, bad), on in zip(PRESSURES, pressed, strict=True)]
+    rows = [(kind, on, *(bad if on else well)) for kind, well, bad in PRESSURES for on in (kind in health.pressures,)]
     rows.append(("Ready", not problem, *(("KubeletNotReady", problem) if problem else READY)))
     known = {condition["type"]: condition for condition in before}
     return [_condition(known.get(row[0]), row, now) for row in rows]
+
+
+def turns(before: Sequence[Object], after: Sequence[Object]) -> list[str]:
+    """The reasons of events for what changed; a node that is new tells its pressures, and Ready once it changes."""
+    known = {row["type"]: row["status"] for row in before}
+    new = {row["type"]: row["status"] for row in after if known.get(row["type"]) != row["status"]}
+    return [EVENTS[kind, status] for kind, status in new.items() if kind != "Ready" or kind in known]
 
 
 def _condition(before: Object | None, row: tuple[str, bool, str, str], now: str) -> Object:
@@ -143,7 +177,7 @@ def status(
     ready: Sequence[Object],
 ) -> Object:
     """Node.status without the fields that others write."""
-    has, allocatable = resources(capacity, identity.max_pods)
+    has, allocatable = resources(capacity, identity.max_pods, identity.kept)
     return {
         "capacity": has,
         "allocatable": allocatable,

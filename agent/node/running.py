@@ -14,7 +14,8 @@ from typing import Any
 import aiohttp
 
 from agent.node.capacity import Capacity, LoadMeter
-from agent.node.objects import Health, Identity, Object, conditions, lease, new_node, status
+from agent.node.evicting import Say
+from agent.node.objects import Health, Identity, Object, conditions, lease, new_node, status, turns
 from kube import times
 from kube.client import Client
 from kube.errors import ApiError
@@ -35,7 +36,8 @@ LEASE = known("coordination.k8s.io/v1", "Lease")
 
 @dataclass
 class NodeKeeper:
-    """`health` looks at the machine; `info` and `images` fill nodeInfo and the images of the status."""
+    """`health` looks at the machine; `info` and `images` fill nodeInfo and the images of the status; `say` records an
+    event of the node: type, reason, message."""
 
     client: Client
     identity: Identity
@@ -45,9 +47,11 @@ class NodeKeeper:
     info: Callable[[], Awaitable[dict[str, str]]]
     images: Callable[[], Awaitable[list[Object]]]
     clock: Callable[[], float]
+    say: Say
     registered: asyncio.Event = field(default_factory=asyncio.Event)
     _node: Object | None = None
     _lease: Object | None = None
+    _told_boot: str = ""
     _conditions: list[Object] = field(default_factory=list)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -57,6 +61,7 @@ class NodeKeeper:
 
     async def run(self) -> None:
         """Until cancelled."""
+        self.say("Normal", "Starting", "Starting kubelet.")
         await self._register()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._renew_forever())
@@ -154,8 +159,18 @@ class NodeKeeper:
         if not self._conditions:
             present = await self.client.get(NODE, "", self.identity.name)
             self._conditions = (present.get("status") or {}).get("conditions") or []
+            self._told_boot = ((present.get("status") or {}).get("nodeInfo") or {}).get("bootID", "")
         rows = conditions(health, self._conditions, times.now())
         info, images = await self.info(), await self.images()
         body = {"status": status(self.identity, self.capacity, info, images, rows)}
         self._node = await self.client.patch(NODE, "", self.identity.name, body, type="strategic", subresource="status")
+        self._tell_turns(rows, info["bootID"])
         self._conditions = rows
+
+    def _tell_turns(self, rows: list[Object], boot: str) -> None:
+        name = self.identity.name
+        for reason in turns(self._conditions, rows):
+            self.say("Normal", reason, f"Node {name} status is now: {reason}")
+        if self._told_boot and boot != self._told_boot:
+            self.say("Warning", "Rebooted", f"Node {name} has been rebooted, boot id: {boot}")
+        self._told_boot = boot

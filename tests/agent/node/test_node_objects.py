@@ -5,7 +5,19 @@ import json
 import pytest
 
 from agent.node.capacity import Capacity, Load
-from agent.node.objects import Health, Identity, conditions, cpu_quantity, lease, new_node, parse_taint, resources
+from agent.node.objects import (
+    Health,
+    Identity,
+    Kept,
+    conditions,
+    cpu_quantity,
+    lease,
+    new_node,
+    parse_taint,
+    resources,
+    turns,
+)
+from agent.node.thresholds import thresholds
 from probes.cgroups import Limits, limits, used
 
 ME = Identity("pi-1", "10.0.0.7", "arm64", labels={"rack": "b"}, taints=("gpu=yes:NoSchedule",))
@@ -29,9 +41,23 @@ def test_cpu_quantity(cpus, text):
 
 
 def test_allocatable_keeps_memory_and_disk_back():
-    has, allocatable = resources(Capacity(2.0, 1 << 30, 10 << 30), 110)
+    hard = thresholds({"memory.available": "100Mi", "nodefs.available": "10%"}, {}, {})
+    has, allocatable = resources(Capacity(2.0, 1 << 30, 10 << 30), 110, Kept(hard=hard))
     assert has["memory"] == "1048576Ki" and allocatable["memory"] == "946176Ki"
     assert int(allocatable["ephemeral-storage"]) == (10 << 30) * 9 // 10
+    reserved = {"cpu": "250m", "memory": "24Mi", "ephemeral-storage": "1Gi"}
+    _, allocatable = resources(Capacity(2.0, 1 << 30, 10 << 30), 110, Kept(reserved, hard))
+    assert allocatable["cpu"] == "1750m" and allocatable["memory"] == "921600Ki"
+    assert int(allocatable["ephemeral-storage"]) == 8 << 30
+
+
+def test_what_becomes_of_a_node_is_told_as_events():
+    first = conditions(Health(network="not yet"), (), "2026-01-01T00:00:00Z")
+    assert turns((), first) == ["NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID"]
+    ready = conditions(Health(pressures=frozenset({"DiskPressure"})), first, "2026-01-01T00:00:01Z")
+    assert turns(first, ready) == ["NodeHasDiskPressure", "NodeReady"]
+    assert turns(ready, ready) == []
+    assert {c["type"]: c["reason"] for c in ready}["DiskPressure"] == "KubeletHasDiskPressure"
 
 
 def test_a_healthy_node_is_ready_and_a_condition_keeps_the_time_it_changed():
