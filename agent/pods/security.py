@@ -108,6 +108,10 @@ def check_pod(
     containers = [*spec["containers"], *(spec.get("initContainers") or ())]
     if spec.get("resourceClaims"):
         raise Refused("spec.resourceClaims: this node prepares no devices for claims")
+    if any(container.get("volumeDevices") for container in containers):
+        raise Refused("volumeDevices: this node gives containers no block devices")
+    if any(mount.get("recursiveReadOnly") == "Enabled" for c in containers for mount in c.get("volumeMounts") or ()):
+        raise Refused("volumeMounts.recursiveReadOnly: Enabled needs containerd 2.0 or later")
     if any(_restarts_all(container) for container in containers):
         raise Refused("restartPolicyRules: the action RestartAllContainers is not done by this node")
     if spec.get("hostUsers") is False:

@@ -221,7 +221,7 @@ def _mounts(container: Container) -> dict[str, Any]:
     for mount in container.get("volumeMounts") or ():
         entry = {"name": mount["name"], "mountPath": mount["mountPath"]}
         if mount.get("readOnly"):
-            entry |= {"readOnly": True, "recursiveReadOnly": mount.get("recursiveReadOnly") or "Disabled"}
+            entry |= {"readOnly": True, "recursiveReadOnly": "Disabled"}
         told.append(entry)
     return {"volumeMounts": told} if told else {}
 

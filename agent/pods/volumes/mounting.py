@@ -21,6 +21,7 @@ from kube import quantities
 
 FILES = {"configMap", "secret", "downwardAPI", "projected"}
 """Kinds whose content the agent writes."""
+PROJECTED = {"configMap", "secret", "downwardAPI", "serviceAccountToken"}
 ON_THE_HOST = {"hostPath", "local"}
 """Kinds that are a path of the node; `local` only as a PersistentVolume."""
 Volume = Mapping[str, Any]
@@ -48,6 +49,7 @@ def make_volume(volume: Volume, uid: str, paths: Paths, group: int | None = None
     """Make an emptyDir, check a hostPath, mount the tmpfs that files will lie in.  Done twice, it does nothing."""
     kind, folder = kind_of(volume), host_folder(volume, uid, paths)
     source = volume.get(kind) or {}
+    _check_parts(volume["name"], kind, source)
     if kind == "hostPath":
         check_host_path(folder, source.get("type") or "")
         return
@@ -138,6 +140,15 @@ def group_of(pod: Mapping[str, Any]) -> int | None:
 
 def volumes_of(pod: Mapping[str, Any]) -> Iterable[Volume]:
     return pod["spec"].get("volumes") or ()
+
+
+def _check_parts(name: str, kind: str, source: Mapping[str, Any]) -> None:
+    """Unsupported names the part of a volume that this node does not do, where it does the rest."""
+    if kind == "emptyDir" and source.get("medium") not in {None, "", "Memory"}:
+        raise Unsupported(f"volume {name!r}: emptyDir.medium {source['medium']} is not supported by this node")
+    for part in (part for given in source.get("sources") or () for part in given):
+        if part not in PROJECTED:
+            raise Unsupported(f"volume {name!r}: projected.sources.{part} is not supported by this node")
 
 
 def _empty_dir(folder: Path, source: Mapping[str, Any], group: int | None) -> None:

@@ -65,8 +65,6 @@ def _one(kind: str, source: Mapping[str, Any], pod: Any, around: Surroundings, m
     mode = _mode(source) if mode is None else mode
     if kind == "downwardAPI":
         return {item["path"]: _told(item, pod, around, mode) for item in source.get("items") or ()}
-    if kind not in {"configMap", "secret"}:
-        raise Missing(f"projected source {kind} is not supported")
     name = source.get("secretName") or source.get("name") or ""
     found = around.objects.get(("ConfigMap" if kind == "configMap" else "Secret", name))
     if found is None:
@@ -83,7 +81,7 @@ def _chosen(kind: str, name: str, source: Mapping[str, Any], data: Mapping[str, 
     files = {}
     for item in items:
         if item["key"] in data:
-            files[item["path"]] = File(data[item["key"]], item.get("mode") or mode)
+            files[item["path"]] = File(data[item["key"]], _item_mode(item, mode))
         elif not source.get("optional"):
             word = "config" if kind == "configMap" else kind
             raise Missing(f"references non-existent {word} key: {item['key']}")
@@ -105,7 +103,11 @@ def _told(item: Mapping[str, Any], pod: Any, around: Surroundings, mode: int) ->
             text = resource_value(pod, item["resourceFieldRef"], None, around)
     except ConfigError as error:
         raise Missing(str(error)) from error
-    return File(text.encode(), item.get("mode") or mode)
+    return File(text.encode(), _item_mode(item, mode))
+
+
+def _item_mode(item: Mapping[str, Any], mode: int) -> int:
+    return mode if item.get("mode") is None else int(item["mode"])
 
 
 def _mode(source: Mapping[str, Any]) -> int:

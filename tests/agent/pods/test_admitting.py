@@ -66,6 +66,12 @@ def test_only_what_no_agent_took_is_judged():
         ({"securityContext": {"sysctls": [{"name": "kernel.msgmax", "value": "1"}]}}, "SysctlForbidden"),
         ({"securityContext": {"appArmorProfile": {"type": "RuntimeDefault"}}}, "AppArmor"),
         ({"resourceClaims": [{"name": "gpu"}]}, "UnsupportedPodSpec"),
+        ({"initContainers": [{"name": "i", "volumeDevices": [{"name": "v"}]}]}, "UnsupportedPodSpec"),
+        ({"initContainers": [{"name": "i", "volumeMounts": [{"recursiveReadOnly": "Enabled"}]}]}, "UnsupportedPodSpec"),
+        (
+            {"initContainers": [{"name": "i", "restartPolicyRules": [{"action": "RestartAllContainers"}]}]},
+            "UnsupportedPodSpec",
+        ),
     ],
 )
 def test_reasons_of_refusal(spec, reason):

@@ -8,7 +8,7 @@ import pytest
 from agent.pods.environment import Surroundings
 from agent.pods.places import Paths
 from agent.pods.references import references
-from agent.pods.volumes.mounting import Unsupported, check_host_path, host_folder, mounts_below
+from agent.pods.volumes.mounting import Unsupported, check_host_path, host_folder, make_volume, mounts_below
 from agent.pods.volumes.payloads import File, Missing, TokenAsked, payload, tokens_asked
 from agent.pods.volumes.publishing import publish
 
@@ -66,7 +66,6 @@ def test_projected_from_every_source():
         ({"configMap": {"name": "none"}}, 'configmap "none" not found'),
         ({"secret": {"secretName": "none"}}, 'secret "none" not found'),
         ({"configMap": {"name": "settings", "items": [{"key": "z", "path": "z"}]}}, "non-existent config key: z"),
-        ({"projected": {"sources": [{"clusterTrustBundle": {"path": "x"}}]}}, "clusterTrustBundle is not supported"),
     ],
 )
 def test_what_is_missing_is_named(volume, complaint):
@@ -149,3 +148,16 @@ def test_everything_a_pod_names():
         ("Secret", "five"),
         ("Secret", "six"),
     }
+
+
+@pytest.mark.parametrize(
+    ("volume", "complaint"),
+    [
+        ({"projected": {"sources": [{"clusterTrustBundle": {"path": "x"}}]}}, "projected.sources.clusterTrustBundle"),
+        ({"emptyDir": {"medium": "HugePages-2Mi"}}, "emptyDir.medium HugePages-2Mi"),
+        ({"nfs": {"server": "s", "path": "/"}}, "nfs"),
+    ],
+)
+def test_what_the_node_does_not_do_is_refused_by_name(volume, complaint, tmp_path):
+    with pytest.raises(Unsupported, match=complaint):
+        make_volume({"name": "v"} | volume, "u", Paths(tmp_path, tmp_path))
