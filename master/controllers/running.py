@@ -15,6 +15,7 @@ from kube.config import MasterConfig
 from kube.layout import Layout
 from master.controllers import (
     aggregation,
+    autoscaling,
     binding,
     bootstraptokens,
     cronning,
@@ -27,6 +28,7 @@ from master.controllers import (
     garbage,
     ipam,
     jobbing,
+    load_balancers,
     mirroring,
     namespaces,
     nodelife,
@@ -55,6 +57,7 @@ CONTROLLERS: tuple[Callable[[Context], Loop], ...] = (
     statefulsets.build,
     jobbing.build,
     cronning.build,
+    autoscaling.build,
     endpointing.build,
     mirroring.build,
     nodelife.build,
@@ -62,6 +65,7 @@ CONTROLLERS: tuple[Callable[[Context], Loop], ...] = (
     disruptions.build,
     ipam.build,
     policing.build,
+    load_balancers.build,
     podgc.build,
     binding.build,
     protection.build_claims,
