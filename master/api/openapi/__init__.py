@@ -11,6 +11,8 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
+from functools import cache
+from importlib.metadata import version
 from typing import Any
 
 import orjson
@@ -21,6 +23,7 @@ from kube.kinds import Kind
 from master.api.calls import respond
 from master.api.media import JSON, offers
 from master.api.openapi import protobuf
+from master.api.openapi.descriptions import add_descriptions, source
 from master.api.openapi.machinery import machinery
 from master.api.openapi.paths import group_path, operations
 from master.api.openapi.schemas import SCHEMAS_V2, SCHEMAS_V3, described
@@ -98,9 +101,14 @@ class OpenApi:
 
 
 def _digest(kinds: list[Kind]) -> str:
-    """Of what a document is made of, without making it."""
+    """Of what a document is made of, by which program, without making it."""
     written = [kind.custom.schema for kind in kinds if kind.custom is not None]
-    return hashlib.sha256(repr((TITLE, kinds, written)).encode()).hexdigest().upper()
+    return hashlib.sha256(repr((TITLE, _program(), kinds, written)).encode()).hexdigest().upper()
+
+
+@cache
+def _program() -> tuple[str, bool]:
+    return version("wherry"), source() is not None
 
 
 def version_3(kinds: Iterable[Kind]) -> Object:
@@ -108,6 +116,7 @@ def version_3(kinds: Iterable[Kind]) -> Object:
     for kind in (listed := list(kinds)):
         paths |= group_path(kind.api_version, SCHEMAS_V3) | operations(kind, SCHEMAS_V3)
     schemas = machinery(SCHEMAS_V3) | described(listed, SCHEMAS_V3)
+    add_descriptions(schemas)
     return {"openapi": "3.0.0", "info": TITLE, "paths": paths, "components": {"schemas": schemas}}
 
 

@@ -98,3 +98,11 @@ async def test_a_document_asked_for_by_its_hash(api):
     assert status == 304
     async with api.session.get(f"/openapi/v3/{GROUP}?hash=OLD", allow_redirects=False) as response:
         assert (response.status, response.headers["Location"]) == (301, url)
+
+
+async def test_fields_are_described_in_upstreams_words(served):
+    spec = served["components"]["schemas"]["io.k8s.api.coordination.v1.LeaseSpec"]
+    assert spec["description"] == "LeaseSpec is a specification of a Lease."
+    assert spec["properties"]["holderIdentity"]["description"].startswith("holderIdentity contains the identity of the")
+    lease = served["components"]["schemas"]["io.k8s.api.coordination.v1.Lease"]["properties"]
+    assert lease["spec"]["description"] and lease["spec"]["allOf"][0]["$ref"].endswith("LeaseSpec")
