@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from kube.kinds import BUILT_IN, Kind
 from master.api import admission
 from master.api.admission.reporting import Reporting
 from master.api.aggregation.delegates import Delegates
 from master.api.cache import Cache
+from master.api.components import components
 from master.api.contract import Admission, Authenticator, Authorizer
 from master.api.customs.converting import Converting
 from master.api.customs.living import Living
@@ -37,6 +39,12 @@ from master.store.contract import Store
 Crypt = Callable[[bytes, bytes], bytes]
 
 
+class Settler(Protocol):
+    async def run(self) -> None:
+        """Settles until it is cancelled."""
+        ...
+
+
 @dataclass(slots=True)
 class Parts:
     """What differs from one server to the next: who is trusted, what is admitted, how secrets are sealed."""
@@ -56,6 +64,8 @@ class Parts:
     """Who waits when there is too much to do; None: nobody."""
     poster: Poster | None = None
     """The way to webhooks that convert between versions."""
+    settlers: Sequence[Callable[[Registry], Settler]] = ()
+    """What else settles objects beside the requests."""
     address: str = "127.0.0.1:6443"
 
 
@@ -105,10 +115,9 @@ async def open_server(
         raise
     server = build(store, cache, given, served)
     server.following = following
-    server.beside = [
-        asyncio.create_task(Living(server.registry).run(), name="definitions"),
-        asyncio.create_task(Reporting(server.registry, served).run(), name="policies"),
-    ]
+    settlers: list[Settler] = [Living(server.registry), Reporting(server.registry, served)]
+    settlers += [make(server.registry) for make in given.settlers]
+    server.beside = [asyncio.create_task(each.run(), name=type(each).__name__) for each in settlers]
     return server
 
 
@@ -137,6 +146,7 @@ def build(store: Store, cache: Cache, given: Parts, served: Served) -> Server:
 
 def _documents(api: Api, server: Server, discovery: Discovery, openapi: OpenApi) -> None:
     health = Health({"ping": str, "store": lambda: _asked(server.store), "watch-cache": server.trouble})
+    api.ways["", "componentstatuses", ""] = components({"etcd-0": lambda: _asked(server.store)})
     metrics = Metrics(lambda: server.store.revision, lambda: len(server.watches))
     api.observe = metrics.observe
     for path in ("/healthz", "/livez", "/readyz"):

@@ -97,6 +97,23 @@ async def test_a_table_shows_no_object_when_none_is_wanted(space):
     assert answer["rows"][0]["object"] is None
 
 
+async def test_components_are_told_to_who_still_asks(space):
+    status, listed, headers = await space.ask("GET", "/api/v1/componentstatuses")
+    assert (status, listed["kind"], headers["Warning"]) == (
+        200,
+        "ComponentStatusList",
+        '299 - "v1 ComponentStatus is deprecated in v1.19+"',
+    )
+    healthy = {"type": "Healthy", "status": "True", "message": "ok"}
+    assert listed["items"] == [{"metadata": {"name": "etcd-0"}, "conditions": [healthy]}]
+    _, one, _ = await space.ask("GET", "/api/v1/componentstatuses/etcd-0")
+    assert (one["kind"], one["conditions"]) == ("ComponentStatus", [healthy])
+    assert (await space.ask("GET", "/api/v1/componentstatuses/none"))[0] == 404
+    table = "application/json;as=Table;v=v1;g=meta.k8s.io"
+    _, rows, _ = await space.ask("GET", "/api/v1/componentstatuses", accept=table)
+    assert rows["rows"][0]["cells"] == ["etcd-0", "True", "ok", ""]
+
+
 async def test_protobuf_comes_and_goes(space):
     from kube.protobuf import decode_protobuf, encode_protobuf
 
