@@ -51,6 +51,11 @@ class Health:
     network: str = ""
     pressures: frozenset[str] = frozenset()
 
+    @property
+    def problem(self) -> str:
+        """Why the node is not Ready."""
+        return "; ".join(filter(None, (self.runtime, self.network)))
+
 
 def new_node(identity: Identity) -> Object:
     """The Node as this machine registers it."""
@@ -141,8 +146,8 @@ READY = ("KubeletReady", "kubelet is posting ready status")
 
 def conditions(health: Health, before: Sequence[Object], now: str) -> list[Object]:
     """All four conditions; lastTransitionTime moves only when the status does."""
-    problem = "; ".join(filter(None, (health.runtime, health.network)))
     rows = [(kind, on, *(bad if on else well)) for kind, well, bad in PRESSURES for on in (kind in health.pressures,)]
+    problem = health.problem
     rows.append(("Ready", not problem, *(("KubeletNotReady", problem) if problem else READY)))
     known = {condition["type"]: condition for condition in before}
     return [_condition(known.get(row[0]), row, now) for row in rows]

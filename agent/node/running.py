@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 RENEW_SECONDS = 10.0
 STATUS_SECONDS = 300.0
 LOOK_SECONDS = 1.0  # how soon a changed condition is seen
+SETTLE_SECONDS = 5.0  # what a new agent's rooms are waited for, before a node that was Ready is not
 RETRY_SECONDS = 2.0
 LINK_FAILURES = (ApiError, aiohttp.ClientError, OSError, TimeoutError)
 
@@ -124,6 +125,7 @@ class NodeKeeper:
     async def _report_forever(self) -> None:
         """Looks each second; writes when a condition changed, when woken, and each 5 minutes."""
         written = -STATUS_SECONDS
+        await self._settle()
         while True:
             woken = self._wake.is_set()
             self._wake.clear()
@@ -135,6 +137,15 @@ class NodeKeeper:
             except LINK_FAILURES as error:
                 written = -STATUS_SECONDS
                 await self._after_failure(error)
+            await self._pause()
+
+    async def _settle(self) -> None:
+        """A new agent on a node that is Ready finds everything in place: it does not say otherwise before it has looked."""
+        told = ((self._node or {}).get("status") or {}).get("conditions") or ()
+        was_ready = any(row["type"] == "Ready" and row["status"] == "True" for row in told)
+        until = self.clock() + SETTLE_SECONDS
+        while was_ready and self.clock() < until and (await self.health()).problem:
+            self._wake.clear()
             await self._pause()
 
     async def _after_failure(self, error: BaseException) -> None:
