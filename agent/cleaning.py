@@ -18,6 +18,7 @@ from pathlib import Path
 
 from agent.keeping import KEPT_FILE, KEY_FILE
 from agent.keeping.shelf import files
+from agent.network.announcements import LABEL
 from agent.network.cni import BRIDGE, FILE_NAME
 from agent.network.routes import PROTOCOL
 from agent.pods import cgroups
@@ -56,6 +57,7 @@ async def clean(layout: Layout, config: AgentConfig) -> None:
     for words in (
         ("route", "flush", "proto", str(PROTOCOL)),
         ("link", "delete", BRIDGE),
+        ("address", "flush", "dev", "lo", "label", LABEL),
         ("address", "delete", f"{config.cluster.dns}/32", "dev", "lo"),
     ):
         await _ip(*words)

@@ -28,6 +28,7 @@ from agent.keeping.keeper import Keeper
 from agent.keeping.sealing import Seal
 from agent.keeping.shelf import Shelf
 from agent.machine import Machine, release
+from agent.network.announcements import Announcements
 from agent.network.running import Network
 from agent.node.capacity import Capacity, LoadMeter, capacity
 from agent.node.evicting import Evictor, Say
@@ -190,6 +191,8 @@ class Agent:
         for informer in (nodes, bound, policies, *services.informers):
             copies.follow(informer, informer.kind.kind)
         isolation = following(policies, bound, services.informers[1], services.proxy.kernel)
+        announcements = Announcements(self.name, lambda: services.table)
+        services.informers[0].on_change(announcements.service_changed)
         nodes.on_change(services.proxy.node_changed)
         nodes.on_change(lambda *_change: network.changed())
         runners = await self._listen(pods, services.proxy, keeper, Sampler(machine.look))
@@ -203,6 +206,7 @@ class Agent:
                     services.run(),
                     policies.run(),
                     isolation.run(),
+                    announcements.run(),
                     copies.run(),
                     events.run(),
                     evictor.run(),

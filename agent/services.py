@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from kube.services import ANNOUNCER
+
 Object = dict[str, Any]
 Key = tuple[str, str]  # namespace, name
 
@@ -66,6 +68,7 @@ class Service:
     source_ranges: tuple[str, ...] = ()
     publish_not_ready: bool = False
     health_port: int = 0
+    announcer: str = ""
     endpoints: tuple[Endpoint, ...] = ()
 
     @property
@@ -160,6 +163,7 @@ def join(service: Object, slices: Iterable[Object]) -> Service:
         source_ranges=tuple(spec.get("loadBalancerSourceRanges") or ()),
         publish_not_ready=bool(spec.get("publishNotReadyAddresses")),
         health_port=spec.get("healthCheckNodePort") or 0,
+        announcer=(meta.get("annotations") or {}).get(ANNOUNCER, ""),
         endpoints=tuple(sorted(_endpoints(slices), key=lambda e: (e.address, e.ports))),
     )
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from kube import settings
+from kube import pools, settings
 from kube.settings import SettingsError, address, addresses, between, network, one_of, port_range, section, setting
 
 __all__ = ["AgentConfig", "MasterConfig", "SettingsError", "read_agent", "read_master", "write"]
@@ -62,6 +62,11 @@ class ControllersSection:
     node_grace_seconds: int = setting(40, "a node that is silent for so long is not Ready", between(1, 86400))
     eviction_seconds: int = setting(
         300, "pods leave a node that is lost for so long, unless they say otherwise", between(0, 86400)
+    )
+    balancer_addresses: tuple[str, ...] = setting(
+        (),
+        'LAN addresses for LoadBalancer Services, such as "192.0.2.10-192.0.2.20"; empty: they get none',
+        pools.wrong,
     )
 
 

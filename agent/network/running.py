@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from agent.network.cni import FILE_NAME, configuration
+from agent.network.commands import NetworkError, ip
 from agent.network.routes import PROTOCOL, parse_routes, peers, plan, wanted
 
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 30.0
-_IP = "/usr/sbin/ip"
 
 # Without these a pod reaches no Service: forwarding, and iptables for what one bridge port says to another; nor a program
 # of the node a node port at 127.0.0.1 (the proxy's rules keep strangers from it).
@@ -24,10 +24,6 @@ SWITCHES = {
     "net/ipv4/conf/all/route_localnet": "1",
     "net/bridge/bridge-nf-call-iptables": "1",
 }
-
-
-class NetworkError(Exception):
-    """The kernel or a program refused; the text says what and what to do."""
 
 
 @dataclass
@@ -70,11 +66,11 @@ class Network:
         if not cidr:
             return
         write_if_changed(self.cni_directory / FILE_NAME, configuration(cidr, leases=self.leases))
-        have = parse_routes(await _ip("-j", "-4", "route", "show", "proto", str(PROTOCOL)))
-        default = bool(parse_routes(await _ip("-j", "-4", "route", "show", "default")))
+        have = parse_routes(await ip("-j", "-4", "route", "show", "proto", str(PROTOCOL)))
+        default = bool(parse_routes(await ip("-j", "-4", "route", "show", "default")))
         lines = plan(wanted(peers(nodes, self.node_name), self.service_cidr, default=default), have)
         if lines:
-            await _ip("-batch", "-", text="\n".join(lines) + "\n")
+            await ip("-batch", "-", text="\n".join(lines) + "\n")
             log.info("routes changed: %s", "; ".join(lines))
         self.problem = ""
         self.ready.set()
@@ -99,17 +95,3 @@ def write_if_changed(path: Path, text: str) -> None:
     draft = path.with_name(f".{path.name}.new")
     draft.write_text(text)
     draft.rename(path)
-
-
-async def _ip(*words: str, text: str = "") -> str:
-    child = await asyncio.create_subprocess_exec(
-        _IP,
-        *words,
-        stdin=asyncio.subprocess.PIPE if text else asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    output, errors = await child.communicate(text.encode() or None)
-    if child.returncode:
-        raise NetworkError(f"ip {' '.join(words)}: {errors.decode(errors='replace').strip()}")
-    return output.decode()

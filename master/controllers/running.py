@@ -14,6 +14,7 @@ from kube.client import Client
 from kube.config import MasterConfig
 from kube.layout import Layout
 from master.controllers import (
+    accounttokens,
     aggregation,
     autoscaling,
     binding,
@@ -50,6 +51,7 @@ CONTROLLERS: tuple[Callable[[Context], Loop], ...] = (
     namespaces.build,
     serviceaccounts.build_accounts,
     serviceaccounts.build_root_ca,
+    accounttokens.build,
     deployments.build,
     replicating.build_replica_sets,
     replicating.build_replication_controllers,
