@@ -41,7 +41,10 @@ bind = "127.0.0.1"
 port = {port}
 [etcd]
 enabled = false
+[cluster]
+pod_cidr = "10.64.0.0/12"
 """
+"""A range of pods' addresses wide enough for thousands of hollow nodes."""
 
 Object = dict[str, Any]
 

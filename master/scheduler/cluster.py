@@ -82,6 +82,10 @@ class Cluster:
 
     def place(self, pod: Pod) -> None:
         """The pod takes its share of `pod.node` now; replaces whatever was known of it."""
+        before = self._placed.get(pod.key)
+        if before is not None and before.node == pod.node and before.shape is pod.shape and not pod.ended:
+            self._placed[pod.key] = self.pods[pod.node][pod.key] = pod  # what it takes is as before
+            return
         self.remove_pod(pod.key)
         if pod.ended or not pod.node:
             return

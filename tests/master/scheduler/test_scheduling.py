@@ -94,6 +94,17 @@ def test_a_node_that_left_is_not_chosen(scene):
     assert scene.decide().node == "a"
 
 
+def test_a_placed_pod_that_changes_in_name_only_touches_no_node(scene):
+    scene.node("a")
+    scene.runs("a", "x", {"cpu": "1"})
+    before = scene.cluster.version
+    scene.cluster.place(replace(scene.cluster.pods["a"]["ns", "x"], started="2026-01-01T00:00:00Z"))
+    assert scene.cluster.version == before
+    assert scene.cluster.placed(("ns", "x")).started == "2026-01-01T00:00:00Z"
+    scene.runs("a", "x", {"cpu": "2"})
+    assert scene.cluster.nodes["a"].requested == {"cpu": 2000}
+
+
 AMOUNT = st.integers(0, 6)
 NODES = st.lists(st.tuples(AMOUNT, AMOUNT, st.integers(0, 4)), min_size=1, max_size=6)
 PODS = st.lists(st.tuples(AMOUNT, AMOUNT, st.sampled_from(["", "rs-a", "rs-b"]), st.booleans()), max_size=25)
