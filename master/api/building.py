@@ -64,8 +64,6 @@ class Parts:
     """Who waits when there is too much to do; None: nobody."""
     poster: Poster | None = None
     """The way to webhooks that convert between versions."""
-    settlers: Sequence[Callable[[Registry], Settler]] = ()
-    """What else settles objects beside the requests."""
     address: str = "127.0.0.1:6443"
 
 
@@ -115,8 +113,7 @@ async def open_server(
         raise
     server = build(store, cache, given, served)
     server.following = following
-    settlers: list[Settler] = [Living(server.registry), Reporting(server.registry, served)]
-    settlers += [make(server.registry) for make in given.settlers]
+    settlers: tuple[Settler, ...] = (Living(server.registry), Reporting(server.registry, served))
     server.beside = [asyncio.create_task(each.run(), name=type(each).__name__) for each in settlers]
     return server
 

@@ -6,8 +6,6 @@ done, and by however many masters at once.
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from typing import Any
 
 from kube import times
@@ -18,22 +16,18 @@ from master.api.customs.ending import IN_PROGRESS, is_ending, release, say
 from master.api.customs.naming import named_status
 from master.api.options import Deletion, Writing
 from master.api.registry import Registry
+from master.api.settling import Settling
 from master.api.watchers import DELETED, Change
-
-log = logging.getLogger(__name__)
 
 Object = dict[str, Any]
 OWN = Writing(manager="kube-apiserver")
-PAUSE = 1.0
-"""Seconds until a definition is looked at again that could not be settled."""
 
 
 class Living:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._cache = registry.cache
-        self._waiting: dict[str, None] = {}
-        self._woken = asyncio.Event()
+        self._settling = Settling("definitions", self._settle)
         self._emptying: set[str] = set()
         self._cache.listen(DEFINITION, self._changed)
         self._cache.reloaded.append(self._wake_all)
@@ -47,35 +41,23 @@ class Living:
             self._wake(change.entry.name)
 
     def _wake(self, name: str) -> None:
-        self._waiting[name] = None
-        self._woken.set()
+        self._settling.wake(name)
 
     def _wake_all(self) -> None:
         for definition in self._cache.list(DEFINITION):
             self._wake(definition["metadata"]["name"])
 
     async def run(self) -> None:
-        while True:
-            await self._woken.wait()
-            if not self._waiting:
-                self._woken.clear()
-                continue
-            name = next(iter(self._waiting))
-            del self._waiting[name]
-            await self._settle(name)
+        await self._settling.run()
 
     async def _settle(self, name: str) -> None:
         definition = self._cache.get(DEFINITION, "", name)
         if definition is None:
             return
-        try:
-            if is_ending(definition):
-                await self._end(name, definition)
-            else:
-                await self._name(name, definition)
-        except (ApiError, KeyError, TypeError, ValueError) as error:
-            log.warning("cannot settle a definition name=%s: %r", name, error)
-            asyncio.get_running_loop().call_later(PAUSE, self._wake, name)
+        if is_ending(definition):
+            await self._end(name, definition)
+        else:
+            await self._name(name, definition)
 
     async def _name(self, name: str, definition: Object) -> None:
         status = self._named(definition)
