@@ -26,7 +26,7 @@ from master.scheduler import running as scheduler
 from master.store.memory import MemoryStore
 
 ADMIN = UserInfo("admin", ("system:masters", "system:authenticated"))
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 class Anyone:
@@ -51,11 +51,24 @@ class Cluster:
     client: Client
     clock: Any
     authority: certificates.Pair
+    shaky: Client
+    """What the controllers speak with."""
     ready: bool = True
     exits: int | Callable[[dict[str, Any]], int | None] | None = None
     """The code that containers exit with at once, or what says it of a pod; None: they run."""
     ended_at: str = "2026-01-01T00:00:00Z"
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    """The controllers first."""
+
+    def start_controllers(self) -> asyncio.Task[None]:
+        context = Context(self.shaky, MasterConfig(), self.authority, "the ca", clock=self.clock)
+        return asyncio.create_task(controllers.run_all(context))
+
+    async def restart_controllers(self) -> None:
+        """As a crash does: what they had in mind is gone."""
+        self.tasks[0].cancel()
+        await asyncio.gather(self.tasks[0], return_exceptions=True)
+        self.tasks[0] = self.start_controllers()
 
     async def node(self, name: str, cpu: str = "8", **labels: str) -> None:
         resources = {"cpu": cpu, "memory": "16Gi", "pods": "110"}
@@ -148,34 +161,61 @@ class Clock:
         return self.now
 
 
-@pytest.fixture
-async def cluster() -> AsyncIterator[Cluster]:
+class Shaky(Client):
+    """A client whose writes fail now and then: refused before they were done, or done and the answer lost."""
+
+    def __init__(self, server: str, rng: random.Random, share: float) -> None:
+        super().__init__(server)
+        self._rng, self.share = rng, share
+
+    async def raw(self, method: str, path: str, **options: Any) -> bytes:
+        chance = self._rng.random() if method != "GET" else 1.0
+        if chance < self.share / 2:
+            raise ApiError(409, "Conflict", "injected: somebody else was faster")
+        answer = await super().raw(method, path, **options)
+        if chance < self.share:
+            raise ConnectionResetError("injected: the answer is lost")
+        return answer
+
+
+@contextlib.asynccontextmanager
+async def raised(share: float = 0.0, seed: int = 1) -> AsyncIterator[Cluster]:
+    """A cluster whose controllers meet failures in a share of their writes."""
     store, anyone = MemoryStore(), Anyone()
     server = await open_server(store, lambda _cache: Parts(anyone, anyone))
     listener = Listener(server.api.handle, "127.0.0.1", 0)
     await listener.start()
-    tasks: list[asyncio.Task[Any]] = []
+    url = f"http://127.0.0.1:{listener.port}"
     try:
-        async with Client(f"http://127.0.0.1:{listener.port}") as client:
-            authority = certificates.make_ca("test", datetime.now(UTC))
-            together = Cluster(client, Clock(), authority)
-            context = Context(client, MasterConfig(), authority, "the ca", clock=together.clock)
+        async with Client(url) as client, Shaky(url, random.Random(seed), share) as shaky:
+            together = Cluster(client, Clock(), certificates.make_ca("test", datetime.now(UTC)), shaky)
             for name in ("default", "kube-system", "kube-node-lease"):
                 with contextlib.suppress(ApiError):
                     await together.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-            tasks = [
-                asyncio.create_task(controllers.run_all(context)),
-                asyncio.create_task(scheduler.run(client, rng=random.Random(1))),
+            together.tasks = [
+                together.start_controllers(),
+                asyncio.create_task(scheduler.run(client, rng=random.Random(seed))),
                 asyncio.create_task(together.hollow()),
             ]
             yield together
-            for task in tasks:
+            for task in together.tasks:
                 assert not task.done(), task
-            for task in tasks:
+            for task in together.tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*together.tasks, return_exceptions=True)
     finally:
         server.watches.end_all()
         await listener.stop()
         await server.stop()
         await store.close()
+
+
+@pytest.fixture
+async def cluster() -> AsyncIterator[Cluster]:
+    async with raised() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def raise_cluster() -> Callable[..., contextlib.AbstractAsyncContextManager[Cluster]]:
+    return raised
