@@ -68,6 +68,8 @@ def token_ways(issuer: TokenIssuer) -> dict[tuple[str, str, str], Verb]:
 
 def _issue(call: Call, request: Object) -> Attributes:
     """The token's making as admission sees it: what a node asks for has to be for one of its pods."""
-    return Attributes(
+    attributes = Attributes(
         "CREATE", SERVICE_ACCOUNT, "token", call.namespace, call.info.name, request, None, call.user, warn=call.warn
     )
+    attributes.body = TOKEN_REQUEST
+    return attributes

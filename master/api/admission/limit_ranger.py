@@ -42,7 +42,7 @@ class LimitRanger(Plugin):
         if new is None:
             return
         wrong: list[str] = []
-        if concerns(attributes, POD, "CREATE"):
+        if concerns(attributes, POD, "CREATE") or (attributes.kind is POD and attributes.subresource == "resize"):
             for item in self._items(attributes, "Container"):
                 wrong += [
                     words for container in _containers(new["spec"]) for words in breaches(item, *_resources(container))

@@ -64,7 +64,24 @@ class NodeRestriction(Plugin):
             return "the pod that the token is bound to does not exist"
         if pod["spec"].get("nodeName") != node:
             return "node requested token bound to a pod scheduled on a different node"
+        return _audience(attributes, pod)
+
+
+def _audience(attributes: Attributes, pod: Object) -> str:
+    """A node asks for the tokens that its pod mounts, for no other audience."""
+    asked = ((attributes.object or {}).get("spec") or {}).get("audiences") or [""]
+    if len(asked) > 1:
+        return "node may only request 0 or 1 audiences"
+    mounted = {
+        source["serviceAccountToken"].get("audience") or ""
+        for volume in pod["spec"].get("volumes") or ()
+        for source in (volume.get("projected") or {}).get("sources") or ()
+        if source.get("serviceAccountToken")
+    }
+    if asked[0] in mounted:
         return ""
+    said = f'audience "{asked[0]}" not found in pod spec volume'
+    return f"{said}, {attributes.user.name} is not authorized to request tokens for this audience"
 
 
 def _pods(node: str, attributes: Attributes) -> str:

@@ -277,15 +277,23 @@ async def test_a_mirror_pod_names_nothing(write, refused, make):
 async def test_a_node_asks_tokens_for_its_own_pods(write, refused, reader, make):
     from master.api.rows import SERVICE_ACCOUNT
 
-    reader.put(pod(make, "acc/mine", nodeName="n1"))
-    reader.put(pod(make, "acc/other", nodeName="n2"))
+    sources = [{"serviceAccountToken": {"path": "token"}}, {"serviceAccountToken": {"path": "t", "audience": "vault"}}]
+    volumes = [{"name": "t", "projected": {"sources": sources}}]
+    reader.put(pod(make, "acc/mine", nodeName="n1", volumes=volumes))
+    reader.put(pod(make, "acc/other", nodeName="n2", volumes=volumes))
 
-    def token(name):
+    def token(name, *audiences):
         bound = {"apiVersion": "v1", "kind": "Pod", "name": name, "uid": f"uid-of-{name}"}
         meta = {"name": "default", "namespace": "acc"}
-        return {"metadata": meta, "spec": {"boundObjectRef": bound if name else None}}
+        return {"metadata": meta, "spec": {"boundObjectRef": bound if name else None, "audiences": list(audiences)}}
 
-    await write(token("mine"), NODE, subresource="token", kind=SERVICE_ACCOUNT)
+    for audiences in ((), ("vault",)):
+        await write(token("mine", *audiences), NODE, subresource="token", kind=SERVICE_ACCOUNT)
+    for audiences in (("other",), ("vault", "")):
+        assert (
+            "audience"
+            in (await refused(token("mine", *audiences), NODE, subresource="token", kind=SERVICE_ACCOUNT)).message
+        )
     for name in ("other", ""):
         await refused(token(name), NODE, subresource="token", kind=SERVICE_ACCOUNT)
 
