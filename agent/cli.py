@@ -10,6 +10,7 @@ main = group(
         "code": Row("agent.commands:code", "Show the code that tells this board from another."),
         "enrol": Row("agent.commands:enrol", "Make this node's keys and print its certificate requests."),
         "clean": Row("agent.commands:clean", "Take this node's pods, rules and routes away."),
+        "net": Row("agent.netting:net", "Show what this node does with a Service."),
         "doctor": Row("agent.doctoring:doctor", "Name what is wrong with this machine, and the fix."),
     },
     "agent",

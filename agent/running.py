@@ -39,14 +39,14 @@ from agent.pods.agent import PodAgent
 from agent.pods.places import NodeFacts, Paths, parse_resolv_conf
 from agent.pods.rotating import LogLimits
 from agent.policy.running import following
-from agent.proxy.kernel import Iptables, detect
+from agent.proxy.kernel import Iptables, detect, rules_elsewhere
 from agent.proxy.rules import Place
 from agent.proxy.running import Proxy
 from agent.runtime.client import Containerd
 from agent.services import Key, ServiceTable
 from kube.client import Client
 from kube.config import AgentConfig
-from kube.events import About, Recorder
+from kube.events import WARNING, About, Recorder
 from kube.informers import Informer, unmanaged
 from kube.kinds import known
 from kube.layout import Layout
@@ -172,7 +172,7 @@ class Agent:
         events = Recorder(self.client, COMPONENT, self.name)
         say = partial(events.record, About("v1", "Node", "", self.name, self.name))
         keeper = self._keeper(machine, meter, say)
-        services = await self._services()
+        services = await self._services(say)
         bound = Informer(self.client, known("v1", "Pod"), fields=f"spec.nodeName={self.name}", project=unmanaged)
         pods = PodAgent(
             self.client,
@@ -267,11 +267,14 @@ class Agent:
         looks = (machine.health, machine.info, machine.images)
         return NodeKeeper(self.client, identity, self._capacity, meter, *looks, time.monotonic, say)
 
-    async def _services(self) -> Services:
+    async def _services(self, say: Say) -> Services:
         cluster = self.config.cluster
         table = ServiceTable()
         place = Place(self.name, cluster.pod_cidr, cluster.service_cidr, frozenset({cluster.dns}))
-        proxy = Proxy(table, Iptables(await detect()), place, time.monotonic)
+        backend = await detect()
+        proxy = Proxy(table, Iptables(backend), place, time.monotonic, say=say)
+        if left := await rules_elsewhere(backend):
+            say(WARNING, "RulesElsewhere", f"{left} iptables rules are not in the {backend} backend, which we use: remove them")
         informers = (
             Informer(self.client, known("v1", "Service"), project=unmanaged),
             Informer(self.client, known("discovery.k8s.io/v1", "EndpointSlice"), project=unmanaged),

@@ -35,9 +35,10 @@ class Iptables:
 
     backend: Backend = Backend.NFT
 
-    async def save(self, tables: tuple[str, ...]) -> str:
-        """These tables, as `iptables-save` prints them."""
-        return "".join([await self._run(("save", "-t", table)) for table in tables])
+    async def save(self, tables: tuple[str, ...], *, counted: bool = False) -> str:
+        """These tables, as `iptables-save` prints them; `counted` with the packets and bytes that each rule has met."""
+        more = ("-c",) if counted else ()
+        return "".join([await self._run(("save", "-t", table, *more)) for table in tables])
 
     async def restore(self, text: str, *, test: bool = False) -> None:
         """One transaction a table, chains that the text does not name left alone.  KernelError names the line refused.
@@ -86,6 +87,13 @@ async def detect() -> Backend:
     if await _rules(Backend.NFT):
         return Backend.NFT
     return Backend.LEGACY if legacy_in_use() and await _rules(Backend.LEGACY) else Backend.NFT
+
+
+async def rules_elsewhere(own: Backend) -> int:
+    """How many rules another tool has written through the other backend: both are asked of every packet, in no fixed order."""
+    if own is Backend.LEGACY:
+        return await _rules(Backend.NFT)
+    return await _rules(Backend.LEGACY) if legacy_in_use() else 0
 
 
 async def _rules(backend: Backend) -> int:

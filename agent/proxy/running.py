@@ -19,6 +19,7 @@ from agent.proxy.restoring import Ruleset
 from agent.proxy.rules import SHARE, Part, Place, assemble, hairpins, render_service
 from agent.proxy.tables import Tables
 from agent.services import Key, ServiceTable
+from kube.events import WARNING
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,15 @@ COALESCE_SECONDS = 1.0
 CHECK_SECONDS = 20.0
 ZONE = "topology.kubernetes.io/zone"
 
+LOST = "iptables rules of ours are gone, someone flushed the tables: writing them again"
+
 Object = dict[str, Any]
+Say = Callable[[str, str, str], None]
+"""Type, reason and message of an event about this node."""
+
+
+def _nobody(_type: str, _reason: str, _message: str) -> None:
+    """Where nobody listens."""
 
 
 @dataclass
@@ -41,6 +50,7 @@ class Proxy:
     refused: dict[Key, str] = field(default_factory=dict)
     flows: Flows = field(default_factory=Conntrack)
     health: HealthPorts = field(default_factory=HealthPorts)
+    say: Say = _nobody
     tables: Tables = field(init=False)
     _datagrams: dict[Key, dict[Socket, frozenset[Socket]]] = field(default_factory=dict)
     _parts: dict[Key, Part] = field(default_factory=dict)
@@ -86,10 +96,21 @@ class Proxy:
             try:
                 await asyncio.wait_for(self._wake.wait(), CHECK_SECONDS)
             except TimeoutError:
-                if await self.tables.lost():
-                    log.warning("iptables rules of ours are gone, someone flushed the tables: writing them again")
-                    self.tables.forget()
+                if await self._lost():
                     return
+
+    async def _lost(self) -> bool:
+        """Whether somebody took rules of ours away; then the next sync writes all of them."""
+        try:
+            if not await self.tables.lost():
+                return False
+        except (KernelError, OSError) as error:
+            log.error("cannot ask the kernel for its rules: %s", error)
+            return False
+        log.warning("%s", LOST)
+        self.say(WARNING, "ServiceRulesLost", LOST)
+        self.tables.forget()
+        return True
 
     async def sync(self) -> None:
         """Brings the kernel to what the table says now."""

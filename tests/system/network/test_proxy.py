@@ -160,8 +160,10 @@ def test_flushed_tables_are_noticed_and_mended(node, proxy):
     program(node, proxy, table.apply_service("ADDED", service()), table.apply_slice("ADDED", piece(["10.42.0.3"])))
     node.exec(f"iptables-{proxy.kernel.backend}", "-t", "nat", "-F")
     node.exec(f"iptables-{proxy.kernel.backend}", "-t", "nat", "-X")
-    assert inside(node, proxy.tables.lost)
-    proxy.tables.forget()
+    said = []
+    proxy.say = lambda *words: said.append(words)
+    assert inside(node, proxy._lost)
+    assert [reason for _, reason, _ in said] == ["ServiceRulesLost"]
     inside(node, proxy.sync)
     assert fetch(node, "a", "http://10.43.0.5/") == "pod-b 10.42.0.2"
 
