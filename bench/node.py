@@ -70,7 +70,7 @@ def processes(cluster: Cluster) -> tuple[list[int], list[int]]:
     for pid, words in command_lines():
         if root in words and b"run" in words and words[1].endswith(b"/master"):
             master.append(pid)
-        elif words[1:3] == [b"-m", b"agent"] and _on_node(pid, cluster):
+        elif words[1:3] == [b"-m", b"agent.residents"] and _on_node(pid, cluster):
             agents.append(pid)
     return master, agents
 
