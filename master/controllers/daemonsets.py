@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from kube.events import NORMAL, WARNING, about
 from master.controllers import daemons
 from master.controllers.claiming import by_labels, selector_of, wakes
 from master.controllers.context import NODE, Context
 from master.controllers.loop import Loop
-from master.controllers.objects import Key, Object, is_deleting, key_of, kind, status_patch
+from master.controllers.objects import Key, Object, is_deleting, is_ended, key_of, kind, status_patch
 from master.controllers.podmaking import PodMaker, pod_from
+from master.controllers.retries import Retries
 from master.controllers.revisions import HASH_LABEL, Revisions
 
 DAEMON_SET = kind("apps/v1", "DaemonSet")
@@ -26,6 +30,8 @@ class DaemonSets:
         self._client = context.client
         self._sets, self._nodes = context.informer(DAEMON_SET), context.informer(NODE)
         self._maker = PodMaker(context, DAEMON_SET, COMPONENT)
+        self._retries = Retries(time.monotonic)
+        self._events = context.recorder(COMPONENT)
         self._revisions = Revisions(context, DAEMON_SET)
         self.loop = Loop(COMPONENT, self.reconcile, lambda: list(self._sets.store))
         self._sets.on_change(lambda _event, old, new: self.loop.add(key_of(new or old)))
@@ -41,7 +47,9 @@ class DaemonSets:
         revision = await self._revisions.newest(owner)
         mark = revision["metadata"]["labels"][HASH_LABEL]
         todo = daemons.plan(owner, nodes, pods, mark, now)
-        await self._maker.delete_all(key, owner, list(todo.delete))
+        going, rest = self._patient(owner, todo.delete)
+        self._tell_ended(owner, going)
+        await self._maker.delete_all(key, owner, going)
         await self._maker.create_all(key, owner, [new_pod(owner, mark, node) for node in todo.create])
         after, again = daemons.status(owner, nodes, pods, mark, now)
         if change := status_patch(owner.get("status") or {}, after):
@@ -53,7 +61,28 @@ class DaemonSets:
             if item["metadata"]["labels"].get(HASH_LABEL) in marks
         }
         await self._revisions.clean(owner, used)
-        return again
+        return min((wait for wait in (again, rest) if wait), default=None)
+
+    def _patient(self, owner: Object, pods: Iterable[Object]) -> tuple[list[Object], float | None]:
+        """The pods to delete now, and when the next may be: what fails at once is not made again at once, for ever."""
+        going: list[Object] = []
+        waits: list[float] = []
+        for pod in pods:
+            failed = pod["status"].get("phase") == "Failed"
+            left = self._retries.left((owner["metadata"]["uid"], daemons.node_of(pod))) if failed else 0.0
+            if left:
+                waits.append(left)
+            else:
+                going.append(pod)
+        return going, min(waits, default=None)
+
+    def _tell_ended(self, owner: Object, pods: Iterable[Object]) -> None:
+        """A daemon that ended is replaced, and that is worth a word."""
+        for pod in filter(is_ended, pods):
+            phase, name = pod["status"]["phase"], "/".join(key_of(pod))
+            way, type_ = ("will try to kill it", WARNING) if phase == "Failed" else ("will try to delete it", NORMAL)
+            said = f"Found {phase.lower()} daemon pod {name} on node {daemons.node_of(pod)}, {way}"
+            self._events.record(about(DAEMON_SET, owner), type_, f"{phase}DaemonPod", said)
 
     def _node_changed(self, _event: str, old: Object | None, new: Object | None) -> None:
         """Only what decides where daemons run: a heartbeat wakes nobody."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from kube.selectors import LabelSelector
 from master.controllers.claiming import Matches, by_labels
+from master.controllers.daemons import share
 from master.controllers.objects import Object, is_deleting, is_ended, is_ready, kind, seconds_until_available
 from master.controllers.podmaking import pod_from
 from master.controllers.revisions import HASH_LABEL
@@ -33,8 +34,6 @@ class Plan:
     create: tuple[tuple[int, str], ...] = ()
     """(ordinal, name of the revision)."""
     delete: tuple[Object, ...] = ()
-    condemned: tuple[Object, ...] = ()
-    """Those of `delete` that are beyond `replicas` and do not come back."""
 
 
 def ordinal_of(owner: Object, pod: Object) -> int | None:
@@ -51,6 +50,11 @@ def members(owner: Object, selector: LabelSelector) -> Matches:
 def wanted_ordinals(owner: Object) -> range:
     start = (owner["spec"].get("ordinals") or {}).get("start", 0)
     return range(start, start + owner["spec"].get("replicas", 1))
+
+
+def is_condemned(owner: Object, pod: Object) -> bool:
+    """Whether it is beyond `replicas`, and will not come back."""
+    return ordinal_of(owner, pod) not in wanted_ordinals(owner)
 
 
 def partition_of(owner: Object) -> int:
@@ -98,7 +102,7 @@ def plan(owner: Object, pods: Iterable[Object], revision: Revision, now: datetim
             return Plan(tuple(create), tuple(delete))
     condemned = _condemned(by_ordinal, wanted, ordered)
     if create or delete or condemned or any(number not in wanted for number in by_ordinal):
-        return Plan(tuple(create), (*delete, *condemned), tuple(condemned))
+        return Plan(tuple(create), (*delete, *condemned))
     return Plan(delete=_outdated(owner, by_ordinal, revision, now))
 
 
@@ -111,19 +115,26 @@ def _condemned(by_ordinal: dict[int, Object], wanted: range, ordered: bool) -> l
 
 
 def _outdated(owner: Object, by_ordinal: dict[int, Object], revision: Revision, now: datetime) -> tuple[Object, ...]:
-    """The next pod to be replaced by the update, if the ones above it work."""
+    """The next pods to be replaced by the update, as many as may be missing; usually one, when those above it work."""
     if (owner["spec"].get("updateStrategy") or {}).get("type", "RollingUpdate") == "OnDelete":
         return ()
-    first = wanted_ordinals(owner).start + partition_of(owner)
-    for number in sorted(by_ordinal, reverse=True):
+    first, left = wanted_ordinals(owner).start + partition_of(owner), max_unavailable(owner)
+    going: list[Object] = []
+    for number in sorted((number for number in by_ordinal if number >= first), reverse=True):
         pod = by_ordinal[number]
-        if number < first:
+        outdated = not has_revision(pod, revision.update)
+        if outdated and not is_deleting(pod):
+            going.append(pod)
+        left -= outdated or not is_available(owner, pod, now)
+        if left <= 0:
             break
-        if not has_revision(pod, revision.update):
-            return () if is_deleting(pod) else (pod,)
-        if not is_available(owner, pod, now):
-            return ()
-    return ()
+    return tuple(going)
+
+
+def max_unavailable(owner: Object) -> int:
+    """How many pods an update may take at a time."""
+    rolling = (owner["spec"].get("updateStrategy") or {}).get("rollingUpdate") or {}
+    return max(1, share(rolling.get("maxUnavailable", 1), len(wanted_ordinals(owner))))
 
 
 def status(owner: Object, pods: Iterable[Object], revision: Revision, now: datetime) -> tuple[Object, float | None]:
@@ -161,6 +172,27 @@ def claims_of(owner: Object, pod_name: str) -> list[Object]:
         meta["labels"] = {**(meta.get("labels") or {}), **labels}
         made.append({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta, "spec": template["spec"]})
     return made
+
+
+def claim_owners(owner: Object, claim: Object, pod: Object | None = None, *, condemned: bool = False) -> list[Object]:
+    """The references that a claim should have: to the set, to the pod that goes for good, or to neither, as is asked."""
+    policy = owner["spec"].get("persistentVolumeClaimRetentionPolicy") or {}
+    ours = {obj["metadata"]["uid"] for obj in (owner, pod) if obj is not None}
+    kept = [item for item in claim["metadata"].get("ownerReferences") or () if item["uid"] not in ours]
+    if condemned and pod is not None and policy.get("whenScaled") == "Delete":
+        return [*kept, _reference("v1", "Pod", pod)]
+    if policy.get("whenDeleted") == "Delete":
+        return [*kept, _reference(STATEFUL_SET.api_version, STATEFUL_SET.kind, owner)]
+    return kept
+
+
+def _reference(api_version: str, kind_name: str, obj: Object) -> Object:
+    return {
+        "apiVersion": api_version,
+        "kind": kind_name,
+        "name": obj["metadata"]["name"],
+        "uid": obj["metadata"]["uid"],
+    }
 
 
 def new_pod(owner: Object, template: Object, ordinal: int, revision: str) -> Object:

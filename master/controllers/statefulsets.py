@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from kube.errors import ApiError
@@ -43,8 +44,9 @@ class StatefulSets:
         update = newest["metadata"]["name"]
         revision = Revision((owner.get("status") or {}).get("currentRevision") or update, update)
         todo = ordinals.plan(owner, pods, revision, now)
+        await self._hand_claims(key, owner, pods)
         for pod in todo.delete:
-            await self._delete(key, owner, pod, condemned=pod in todo.condemned)
+            await self._maker.delete(key, owner, pod)
         for ordinal, name in todo.create:
             await self._create(key, owner, ordinal, name, newest)
         after, again = ordinals.status(owner, pods, revision, now)
@@ -72,8 +74,8 @@ class StatefulSets:
         name = claim["metadata"]["name"]
         if (key[0], name) in self._claims.store:
             return
-        if _policy(owner).get("whenDeleted") == "Delete":
-            claim["metadata"]["ownerReferences"] = [_reference(STATEFUL_SET.api_version, STATEFUL_SET.kind, owner)]
+        if references := ordinals.claim_owners(owner, claim):
+            claim["metadata"]["ownerReferences"] = references
         try:
             await self._client.create(CLAIM, key[0], claim)
         except ApiError as error:
@@ -83,26 +85,20 @@ class StatefulSets:
         said = f"create Claim {name} Pod {name.split('-', 1)[-1]} in StatefulSet {key[1]} success"
         self._events.record(about(STATEFUL_SET, owner), NORMAL, "SuccessfulCreate", said)
 
-    async def _delete(self, key: Key, owner: Object, pod: Object, condemned: bool) -> None:
-        if condemned and _policy(owner).get("whenScaled") == "Delete":
-            reference = _reference("v1", "Pod", pod)
-            for claim in ordinals.claims_of(owner, pod["metadata"]["name"]):
-                change = {"metadata": {"ownerReferences": [reference]}}
-                await self._client.patch(CLAIM, key[0], claim["metadata"]["name"], change)
-        await self._maker.delete(key, owner, pod)
+    async def _hand_claims(self, key: Key, owner: Object, pods: Sequence[Object]) -> None:
+        """Write whom the claims go with, before any pod goes for good."""
+        for pod in pods:
+            condemned = ordinals.is_condemned(owner, pod)
+            for wanted in ordinals.claims_of(owner, pod["metadata"]["name"]):
+                claim = self._claims.store.get((key[0], wanted["metadata"]["name"]))
+                if claim is None or is_deleting(claim):
+                    continue
+                references = ordinals.claim_owners(owner, claim, pod, condemned=condemned)
+                if references != (claim["metadata"].get("ownerReferences") or []):
+                    change = {"uid": claim["metadata"]["uid"], "ownerReferences": references or None}
+                    await self._client.patch(CLAIM, *key_of(claim), {"metadata": change})
 
 
 def _worded(verb: str) -> Words:
     """Events name the set too, which is the pod's name without its ordinal."""
     return lambda name: f"{verb} Pod {name} in StatefulSet {name.rpartition('-')[0]} successful"
-
-
-def _policy(owner: Object) -> Object:
-    """What becomes of claims: `whenDeleted` and `whenScaled`, Retain or Delete."""
-    policy: Object = owner["spec"].get("persistentVolumeClaimRetentionPolicy") or {}
-    return policy
-
-
-def _reference(api_version: str, name: str, owner: Object) -> Object:
-    meta = owner["metadata"]
-    return {"apiVersion": api_version, "kind": name, "name": meta["name"], "uid": meta["uid"]}

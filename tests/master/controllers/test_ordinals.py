@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from master.controllers.ordinals import Revision, claims_of, new_pod, plan, status
+from master.controllers.ordinals import Revision, claim_owners, claims_of, new_pod, plan, status
 from master.controllers.revisions import HASH_LABEL
 
 NOW = datetime(2026, 1, 1, 1, tzinfo=UTC)
@@ -44,7 +44,7 @@ def test_parallel_waits_for_nobody(pod):
 def test_down_goes_from_the_top(pod):
     members = [member(pod, number) for number in range(3)]
     todo = plan(owner(1), members, SAME, NOW)
-    assert names(todo.delete) == names(todo.condemned) == ["db-2"]
+    assert names(todo.delete) == ["db-2"]
     leaving = member(pod, 2, deletionTimestamp="2026-01-01T00:00:00Z")
     assert plan(owner(1), [*members[:2], leaving], SAME, NOW).delete == ()
 
@@ -59,11 +59,18 @@ def test_a_failed_member_is_replaced(pod):
         (["r1", "r1", "r1"], [1, 1, 1], {}, ["db-2"]),
         (["r1", "r1", "r2"], [1, 1, 1], {}, ["db-1"]),
         (["r2", "r2", "r2"], [1, 1, 1], {}, []),
+        (["r1", "r1", "r1"], [1, 1, 1], {"updateStrategy": {"rollingUpdate": {"maxUnavailable": 2}}}, ["db-2", "db-1"]),
+        (
+            ["r1", "r1", "r2"],
+            [1, 1, 1],
+            {"updateStrategy": {"rollingUpdate": {"maxUnavailable": "50%"}}},
+            ["db-1", "db-0"],
+        ),
         (["r1", "r1", "r1"], [1, 1, 1], {"updateStrategy": {"type": "OnDelete"}}, []),
         (["r1", "r1", "r2"], [1, 1, 1], {"updateStrategy": {"rollingUpdate": {"partition": 2}}}, []),
         (["r1", "r1", "r1"], [1, 1, 1], {"updateStrategy": {"rollingUpdate": {"partition": 2}}}, ["db-2"]),
     ],
-    ids=["from-the-top", "next", "done", "on-delete", "partition-done", "partition"],
+    ids=["from-the-top", "next", "done", "two-at-a-time", "half", "on-delete", "partition-done", "partition"],
 )
 def test_an_update(pod, revisions, ready, spec, deleted):
     members = [
@@ -127,3 +134,21 @@ def test_from_any_size_to_any_size_and_revision(before, after, ordered, updates)
             members[f"db-{number}"] = made(number, name)
     assert sorted(members) == [f"db-{number}" for number in range(after)]
     assert {item["metadata"]["labels"][HASH_LABEL] for item in members.values()} <= {revision.update}
+
+
+@pytest.mark.parametrize(
+    ("deleted", "scaled", "condemned", "expected"),
+    [
+        ("Retain", "Retain", True, ["Other"]),
+        ("Delete", "Retain", True, ["Other", "StatefulSet"]),
+        ("Delete", "Delete", False, ["Other", "StatefulSet"]),
+        ("Delete", "Delete", True, ["Other", "Pod"]),
+        ("Retain", "Delete", False, ["Other"]),
+        ("Retain", "Delete", True, ["Other", "Pod"]),
+    ],
+)
+def test_whom_a_claim_goes_with(pod, deleted, scaled, condemned, expected):
+    subject = owner(persistentVolumeClaimRetentionPolicy={"whenDeleted": deleted, "whenScaled": scaled})
+    refs = [{"kind": "Other", "uid": "o"}, {"kind": "StatefulSet", "uid": "u"}]
+    found = claim_owners(subject, {"metadata": {"ownerReferences": refs}}, member(pod, 0), condemned=condemned)
+    assert [item["kind"] for item in found] == expected
