@@ -56,12 +56,25 @@ def parse_yaml(body: bytes) -> Any:
     """The value of a YAML text, as its JSON: timestamps stay text, keys become text."""
     text = body.decode("utf-8", "replace")
     try:
+        _check_nesting(text)
         value = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise ValueError(f"yaml: {_yaml_complaint(error)}") from error
     except (RecursionError, ValueError, OverflowError) as error:
         raise ValueError("yaml: " + (TOO_DEEP if isinstance(error, RecursionError) else str(error))) from error
     return _plain(value)
+
+
+def _check_nesting(text: str) -> None:
+    """ValueError for what is nested too deep: libyaml's composer is recursive, and would take the process with it."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > WRITABLE_DEPTH:
+            raise ValueError(TOO_DEEP)
 
 
 def duplicate_yaml_keys(body: bytes) -> list[str]:

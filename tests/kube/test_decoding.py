@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kube import kinds
-from kube.decoding import decode
+from kube.decoding import decode, parsing
 from kube.errors import ApiError
 from kube.kinds import Kind
 
@@ -224,3 +224,11 @@ def test_no_bytes_break_the_decoder(body: bytes, content_type: str) -> None:
 
 def test_the_options_of_a_delete_are_no_object() -> None:
     assert "no kind" in complaint('{"apiVersion":"v1","kind":"DeleteOptions"}')
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 50_000, b"- " * 2_000 + b"x", b"? " * 2_000 + b"x"], ids=["flow", "list", "key"]
+)
+def test_yaml_nested_without_end_is_refused_before_it_is_composed(body: bytes) -> None:
+    with pytest.raises(ValueError, match="exceeded max depth"):
+        parsing.parse_yaml(body)
