@@ -21,6 +21,7 @@ class Memory:
     """`final`: the API's status is the last word (the pod ended before this agent knew it).
 
     `volumes` are those made ready, by name; a claim is the volume that was bound to it.
+    `rejected`: the node did not take the pod.
     """
 
     stage: Stage = Stage.ACTIVE
@@ -31,6 +32,7 @@ class Memory:
     ended_message: str = ""
     grace: int | None = None
     admitted: bool = False
+    rejected: bool = False
     prepared: bool = False
     prepare_at: float = 0.0
     prepare_delay: float = 0.5
@@ -70,6 +72,7 @@ class Memory:
             floors=self.floors,
             given=self.given,
             resize_held=self.resize_held,
+            rejected=self.rejected,
             prepared=self.prepared,
             prepare_at=self.prepare_at,
             refresh_at=self.refresh_at,

@@ -79,6 +79,7 @@ class Observed:
     floors: Mapping[str, int] = field(default_factory=dict)
     given: Mapping[str, str] = field(default_factory=dict)
     resize_held: Trouble | None = None
+    rejected: bool = False
     prepared: bool = False
     prepare_at: float = 0.0
     refresh_at: float = float("inf")

@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 
 from agent.pods import cgroups
-from agent.pods.admitting import rejection
+from agent.pods.admitting import Rejection, rejection
 from agent.pods.memory import Memory
 from agent.pods.observed import Pod
 from agent.pods.references import references
@@ -40,18 +40,24 @@ SLOWEST_RETRY = 120.0
 CANNOT_MOUNT = (Missing, OSError, ApiError, aiohttp.ClientError, TimeoutError)
 
 
-async def prepare(tools: Tools, pod: Pod, memory: Memory) -> None:
-    """Everything before the sandbox.  What is missing is told as an event and tried again; a refusal ends the pod."""
-    if not memory.admitted and (found := rejection(pod, tools.node(), tools.own_node(), tools.admitted())):
-        _refuse(tools, pod, memory, found.reason, found.message)
-        return
-    memory.admitted = True
+def admit(tools: Tools, pod: Pod, memory: Memory) -> None:
+    """Take the pod, or say why not: before anything else is told of it."""
+    found = rejection(pod, tools.node(), tools.own_node(), tools.admitted())
     try:
         check_pod(pod)
-        await _volumes(tools, pod, memory)
     except Refused as refused:
-        _refuse(tools, pod, memory, refused.reason, str(refused))
-        return
+        found = found or Rejection(refused.reason, str(refused))
+    if found:
+        memory.rejected = True
+        _refuse(tools, pod, memory, found.reason, found.message)
+    else:
+        memory.admitted = True
+
+
+async def prepare(tools: Tools, pod: Pod, memory: Memory) -> None:
+    """Everything before the sandbox.  What is missing is told as an event and tried again; a refusal ends the pod."""
+    try:
+        await _volumes(tools, pod, memory)
     except Unsupported as unsupported:
         _refuse(tools, pod, memory, UNSUPPORTED, str(unsupported))
         return

@@ -40,6 +40,8 @@ class Place:
 
 def status(pod: Pod, seen: Observed, place: Place, now: float) -> dict[str, Any]:
     """The whole status as the agent owns it; conditions of others are not in it."""
+    if seen.rejected:
+        return _rejected(pod, seen)
     spec, meta = pod["spec"], pod["metadata"]
     inits = [container_status(pod, c, seen, place, init=True) for c in spec.get("initContainers") or ()]
     mains = [container_status(pod, c, seen, place) for c in spec["containers"]]
@@ -64,6 +66,19 @@ def status(pod: Pod, seen: Observed, place: Place, now: float) -> dict[str, Any]
     ips = place.host_ips if spec.get("hostNetwork") else seen.ips
     if ips and (seen.sandboxes or seen.stage is not Stage.ACTIVE):
         told |= {"podIP": ips[0], "podIPs": [{"ip": ip} for ip in ips]}
+    return {key: value for key, value in told.items() if value is not None}
+
+
+def _rejected(pod: Pod, seen: Observed) -> dict[str, Any]:
+    """Of a pod that the node did not take there is nothing to tell but why."""
+    told = {
+        "observedGeneration": pod["metadata"].get("generation"),
+        "phase": "Failed",
+        "conditions": [],
+        "reason": seen.ended_reason,
+        "message": seen.ended_message,
+        "qosClass": pod.get("status", {}).get("qosClass"),
+    }
     return {key: value for key, value in told.items() if value is not None}
 
 

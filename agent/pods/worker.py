@@ -22,6 +22,7 @@ from agent.pods.messages import termination_message
 from agent.pods.observed import Attempt, Observed, Pod, Trouble
 from agent.pods.observing import Observer, Sight
 from agent.pods.planning import DEADLINE, happenings, is_deleted, plan
+from agent.pods.preparing import admit
 from agent.pods.probing import Probed
 from agent.pods.reporting import Reporter
 from agent.pods.resizing import held, is_pending
@@ -135,6 +136,7 @@ class Worker:
     async def _reconcile(self) -> float:
         self.sight = await self._observer.look()
         self._note_endings()
+        self._admit()
         seen = self._seen()
         for happening in happenings(self.pod, seen, self._tools.clock()):
             if happening is Happening.FAILED and not self.memory.ended_reason:
@@ -152,6 +154,13 @@ class Worker:
                 until = min(until, step.until)
             await self._hands.apply(step, self.pod, seen)
         return until
+
+    def _admit(self) -> None:
+        """Judge a pod that nobody took yet; what runs was taken."""
+        if self.sight.sandboxes:
+            self.memory.admitted = True
+        elif not (self.memory.admitted or self.memory.rejected or is_deleted(self.pod)):
+            admit(self._tools, self.pod, self.memory)
 
     def _judge_resize(self, seen: Observed) -> None:
         """Whether the node takes the resize that the spec asks for; a failure of its own is kept until it is tried again."""

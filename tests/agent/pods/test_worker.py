@@ -223,3 +223,12 @@ async def test_an_evicted_pod_has_failed_and_says_why(agent, api, runtime):
     assert runtime.stopped == [("c", 1)] and "Evicted" in api.events
     (target,) = [c for c in pod["status"]["conditions"] if c["type"] == "DisruptionTarget"]
     assert (target["status"], target["reason"]) == ("True", "TerminationByKubelet")
+
+
+async def test_of_a_pod_that_the_node_does_not_take_only_the_reason_is_told(agent, api, runtime):
+    api.add(os={"name": "windows"})
+    pod = await api.until(lambda pod: pod["status"]["phase"] == "Failed")
+    assert (pod["status"]["reason"], pod["status"].get("containerStatuses")) == ("PodOSNotSupported", None)
+    assert not runtime.sandboxes
+    api.delete_pod()
+    await api.until(lambda pod: pod is None)
