@@ -25,6 +25,7 @@ async def join_all_proven(
     enrolments: Sequence[Enrolment],
     wishes: Wishes | None = None,
     tell: Tell | None = None,
+    seconds: float = HEARD_SECONDS,
 ) -> list[str]:
     """Record the enrolments, hear their machines announce themselves, join those that are no nodes yet.
 
@@ -36,11 +37,11 @@ async def join_all_proven(
     if not missing:
         return []
     cluster = await Cluster.of(layout, client)
-    heard = await hear(missing, cluster.config.api.advertise)
+    heard = await hear(missing, cluster.config.api.advertise, seconds)
     silent = sorted(missing - set(heard))
     if silent:
         raise JoinError(
-            f"{', '.join(silent)}: not heard by mDNS within {HEARD_SECONDS:.0f} s; is multicast blocked on the bridge?"
+            f"{', '.join(silent)}: not heard by mDNS within {seconds:.0f} s; is multicast blocked on the bridge?"
         )
     gate = asyncio.Semaphore(AT_ONCE)
 

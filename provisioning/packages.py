@@ -25,8 +25,8 @@ NODE = (
     "python3",
     "python3-venv",
 )
-MASTER = ("openssh-client", "busybox-static", "ca-certificates")
-TEST = ("etcd-client", "etcd-server", "socat")
+MASTER = ("openssh-client", "busybox-static", "ca-certificates", "fdisk", "mtools")
+TEST = ("etcd-client", "etcd-server", "socat", "mmdebstrap", "qemu-system-x86")
 SCOPES = {"node": NODE, "master": MASTER, "test": TEST}
 
 QUERY = ("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\\n")

@@ -1,4 +1,4 @@
-"""The order of `master down`: virtual nodes, this machine's own, the master, the bridge; what is missing is passed over."""
+"""The order of `master down`: virtual nodes and machines, this machine's own, the master, the bridge; what is missing is passed over."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from provisioning.local.supervised import keeper_of
 from provisioning.virtual.network import remove_network
 from provisioning.virtual.nodes import VirtualNode, all_nodes
 from provisioning.virtual.strays import end_strays
+from provisioning.vms.machines import VirtualMachine, all_machines
 
 
 def lower_cluster(layout: Layout, steps: Steps, destroy: bool = False) -> None:
@@ -21,6 +22,10 @@ def lower_cluster(layout: Layout, steps: Steps, destroy: bool = False) -> None:
         names = [node.record.name for node, was_on in zip(nodes, ended, strict=True) if was_on]
         names += end_strays(layout)
         step.done(bool(names), ", ".join(names))
+    with steps.step("virtual machines") as step:
+        machines = all_machines(layout)
+        ended = [VirtualMachine.destroy(row) if destroy else VirtualMachine.kill(row) for row in machines]
+        step.done(any(ended), ", ".join(row.record.name for row, was_on in zip(machines, ended, strict=True) if was_on))
     with steps.step("this machine as a node") as step:
         step.done(leave_here(layout))
     with steps.step("master") as step:

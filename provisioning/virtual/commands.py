@@ -40,7 +40,7 @@ def create(name: str, root: Path, memory: int, cpus: float, subnet: str) -> None
     layout = Layout(root)
     try:
         blueprint = prepared(name, Size(memory * MIB, cpus))
-        node = VirtualNode.create(layout, _network(layout, subnet), blueprint)
+        node = VirtualNode.create(layout, the_network(layout, subnet), blueprint)
         node.start()
     except (ValueError, PermissionError) as error:
         raise click.ClickException(str(error)) from error
@@ -82,7 +82,7 @@ def start(name: str, root: Path) -> None:
     """Switch a node on."""
     from kube.layout import Layout
 
-    _network(Layout(root))
+    the_network(Layout(root))
     click.echo(f"{name} is on" if _find(root, name).start() else f"{name} was on")
 
 
@@ -117,7 +117,7 @@ def execute(name: str, argv: tuple[str, ...], root: Path) -> None:
     os.execvp(words[0], words)
 
 
-def _network(layout: Layout, subnet: str = "") -> Network:
+def the_network(layout: Layout, subnet: str = "") -> Network:
     """The bridge of this root, apart from the cluster's own ranges."""
     from kube.config import read_master
     from provisioning.virtual.network import ensure_network
