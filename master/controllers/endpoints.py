@@ -24,6 +24,9 @@ SERVICE_NAME = "kubernetes.io/service-name"
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 HEADLESS = "service.kubernetes.io/headless"
 CHANGED = "endpoints.kubernetes.io/last-change-trigger-time"
+SAME_NODE = "PreferSameNode"
+NEAR = frozenset(("PreferClose", "PreferSameZone", SAME_NODE))
+"""What `trafficDistribution` may say; the first is the older word for the second (KEP-3015)."""
 ZONE = "topology.kubernetes.io/zone"
 
 
@@ -85,7 +88,17 @@ def endpoint_of(service: Object, pod: Object, address: str, zone: str) -> Object
         endpoint["zone"] = zone
     if hostname := _hostname(service, pod):
         endpoint["hostname"] = hostname
-    return endpoint
+    return endpoint | hints(service, endpoint)
+
+
+def hints(service: Object, endpoint: Object) -> Object:
+    """Who should use an endpoint, where the Service prefers what is near: its zone, and first of all its node."""
+    wish, found = service["spec"].get("trafficDistribution"), {}
+    if wish in NEAR and endpoint.get("zone"):
+        found["forZones"] = [{"name": endpoint["zone"]}]
+    if wish == SAME_NODE and endpoint.get("nodeName"):
+        found["forNodes"] = [{"name": endpoint["nodeName"]}]
+    return {"hints": found} if found else {}
 
 
 def _reference(pod: Object) -> Object:

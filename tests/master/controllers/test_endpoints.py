@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from master.controllers.endpoints import PER_SLICE, legacy, slices
+from master.controllers.endpoints import PER_SLICE, hints, legacy, slices
 
 
 def service(**spec) -> dict:
@@ -128,3 +129,18 @@ def test_slices_follow_any_history_with_few_writes(histories):
         assert all(len(item["endpoints"]) <= PER_SLICE for item in present)
         again = slices(service(), pods, {}, present)
         assert (again.create, again.update, again.delete) == ((), (), ())
+
+
+@pytest.mark.parametrize(
+    ("wish", "zone", "expected"),
+    [
+        (None, "z", {}),
+        ("PreferClose", "z", {"hints": {"forZones": [{"name": "z"}]}}),
+        ("PreferSameZone", "", {}),
+        ("PreferSameNode", "z", {"hints": {"forZones": [{"name": "z"}], "forNodes": [{"name": "n"}]}}),
+        ("PreferSameNode", "", {"hints": {"forNodes": [{"name": "n"}]}}),
+    ],
+)
+def test_who_should_use_an_endpoint(wish, zone, expected):
+    subject = {"spec": {"trafficDistribution": wish} if wish else {}}
+    assert hints(subject, {"nodeName": "n", **({"zone": zone} if zone else {})}) == expected
