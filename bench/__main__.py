@@ -11,7 +11,7 @@ import sys
 
 from bench.table import Row, render
 
-MODULES = ["api", "controlplane", "node", "proxy", "scheduling", "store"]
+MODULES = ["api", "controlplane", "hollow", "node", "proxy", "scheduling", "store"]
 
 
 def main(names: list[str]) -> int:

@@ -54,25 +54,51 @@ def rows() -> list[Row]:
         return uvloop.run(_measured(server, layout))
 
 
+class Server:
+    """A master on a free port, its files in `folder`; it can be started again."""
+
+    def __init__(self, folder: Path, roles: str) -> None:
+        self._folder, self._roles = folder, roles
+        self.layout = Layout(folder)
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            (folder / "master.toml").write_text(CONFIG.format(port=probe.getsockname()[1]))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        return (self._folder / "log").read_text()
+
+    def start(self) -> None:
+        config, folder = str(self._folder / "master.toml"), str(self._folder)
+        words = [sys.executable, "-m", "bench.api", self._roles, config, folder]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(words, stderr=log)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(20)
+            self._process = None
+
+
 @contextmanager
 def served(roles: str) -> Iterator[tuple[int, Layout]]:
-    """A master with these roles on a free port, and nothing else: its process id and where its files are."""
-    with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as folder, socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        config = Path(folder) / "master.toml"
-        config.write_text(CONFIG.format(port=probe.getsockname()[1]))
-        probe.close()
-        words = [sys.executable, "-m", "bench.api", roles, str(config), folder]
-        with (Path(folder) / "log").open("wb") as log:
-            process = subprocess.Popen(words, stderr=log)
+    """A master with these roles and nothing else: its process id and where its files are."""
+    with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as folder:
+        server = Server(Path(folder), roles)
+        server.start()
         try:
-            yield process.pid, Layout(Path(folder))
+            yield server.pid, server.layout
         except BaseException:
-            print((Path(folder) / "log").read_text()[-2000:], file=sys.stderr)
+            print(server.log[-2000:], file=sys.stderr)
             raise
         finally:
-            process.terminate()
-            process.wait(20)
+            server.stop()
 
 
 async def settled(admin_conf: Path) -> None:

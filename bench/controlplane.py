@@ -53,7 +53,7 @@ async def _held(server: int, client: Client) -> list[Row]:
     idle = (cpu_seconds(server) - begin) / IDLE_SECONDS * 100
     at_rest = memory([server])
     await _nodes(client, 100)
-    await _space(client, "full")
+    await spaced(client, "full")
     await _many(STORED, lambda number: client.create(POD, "full", pod(number)))
     await _many(STORED, lambda number: client.patch(POD, "full", name(number), status(number), "strategic", "status"))
     await asyncio.sleep(1)
@@ -67,7 +67,7 @@ async def _held(server: int, client: Client) -> list[Row]:
 async def _bound(server: int, client: Client, nodes: int, pods: int) -> list[Row]:
     """From the first create to the last binding, over nodes that have all that the controllers give them."""
     await _nodes(client, nodes)
-    await _space(client, "bound")
+    await spaced(client, "bound")
     await ranged(client)
     waiting = {name(number) for number in range(pods)}
     _, start = await client.list(POD, "bound")
@@ -98,7 +98,7 @@ async def ranged(client: Client) -> None:
         await asyncio.sleep(0.5)
 
 
-async def _space(client: Client, space: str) -> None:
+async def spaced(client: Client, space: str) -> None:
     """A namespace whose default account the controllers have made."""
     await client.create(NAMESPACE, "", named("Namespace", "v1", space))
     while "default" not in {row["metadata"]["name"] for row in (await client.list(ACCOUNT, space))[0]}:  # noqa: ASYNC110
