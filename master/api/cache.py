@@ -72,10 +72,16 @@ class Cache:
         return collection
 
     def change_kind(self, kind: Kind) -> None:
-        """The kind of a collection's name is another now: its objects are read anew in its form."""
+        """The kind of a collection's name is another now: its objects are read anew in its form.
+
+        Where a webhook begins or ceases to convert, they are read as they were stored.
+        """
         collection = self.collection(kind)
-        before = collection.shape.head
+        before, converted = collection.shape.head, _is_converted(collection.kind)
         collection.become(kind)
+        if _is_converted(kind) is not converted:
+            self._unread.append(collection)
+            return
         for watcher in collection.watchers if collection.shape.head != before else ():
             watcher.lost()  # it was promised the bytes of another version
         collection.fill(
@@ -281,6 +287,10 @@ class Cache:
                 self._decoded.pop(next(iter(self._decoded)))
             found = self._decoded[entry] = entry.decode()
         return found
+
+
+def _is_converted(kind: Kind) -> bool:
+    return kind.custom is not None and kind.custom.webhook is not None
 
 
 def _from_protobuf(kind: Kind, value: bytes) -> Object:

@@ -229,3 +229,35 @@ async def test_a_definition_goes_with_its_objects_though_its_webhook_is_dead(ber
         kind = ""
         while kind != "DELETED":
             kind = (await stream.next())["type"]
+
+
+async def test_what_was_stored_before_there_was_a_webhook_is_converted(berths, webhook):
+    conversion = definition(webhook)["spec"]["conversion"]
+    path = f"{DEFINITIONS}/{NAME}"
+    assert (await berths.ask("PATCH", path, {"spec": {"conversion": {"strategy": "None", "webhook": None}}}, MERGE))[
+        0
+    ] == 200
+    await make(berths, "a", hostPort="one:80")
+    await stored_as(berths, "v2")
+    assert "host" not in await got(berths, f"{V2}/a")
+    assert (await berths.ask("PATCH", path, {"spec": {"conversion": conversion}}, MERGE))[0] == 200
+    assert (await got(berths, f"{V2}/a"))["host"] == "one"
+    assert (await got(berths, f"{V1}/a"))["hostPort"] == "one:80"
+
+
+async def test_applied_in_one_version_and_then_in_the_other(berths):
+    apply = "application/apply-patch+yaml"
+    for path, version_, manager, more in (
+        (V1, "v1", "first", {"hostPort": "one:80"}),
+        (V2, "v2", "second", {"host": "one", "metadata": {"name": "a", "labels": {"b": "c"}}}),
+        (V1, "v1", "first", {"hostPort": "two:81"}),
+    ):
+        body = {"apiVersion": f"sea.example.com/{version_}", "kind": "Berth", "metadata": {"name": "a"}} | more
+        status, answer, _ = await berths.ask("PATCH", f"{path}/a?fieldManager={manager}&force=true", body, apply)
+        assert status in (200, 201), answer
+    assert (answer["hostPort"], answer["metadata"]["labels"]) == ("two:81", {"b": "c"})
+    found = await got(berths, f"{V2}/a")
+    assert [(one["manager"], one["apiVersion"][-2:]) for one in found["metadata"]["managedFields"]] == [
+        ("first", "v1"),
+        ("second", "v2"),
+    ]
