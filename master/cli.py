@@ -9,7 +9,7 @@ main = group(
         "down": Row("provisioning.down:down", "Take the cluster on this machine down."),
         "virtual": Row("provisioning.virtual.commands:virtual", "Make nodes of namespaces, one by one."),
         "vm": Row("provisioning.vms.commands:vm", "Make virtual machines, flashed and booted like boards."),
-        "flash": Row("provisioning.flashing.commands:flash", "Write an image onto cards, each a board of this cluster."),
+        "flash": Row("provisioning.flashing.commands:flash", "Write an image onto cards, for boards of this cluster."),
         "discover": Row("provisioning.discovering:discover", "List the boards that announce themselves."),
         "join": Row("provisioning.commands:join", "Make a board a node of this cluster."),
         "image": Row("provisioning.images.commands:image", "Build images, and put them on the nodes."),

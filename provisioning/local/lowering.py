@@ -1,4 +1,4 @@
-"""The order of `master down`: virtual nodes and machines, this machine's own, the master, the bridge; what is missing is passed over."""
+"""The order of `master down`: virtual nodes, machines, this one, the master, the bridge; what is missing is passed over."""
 
 from __future__ import annotations
 
