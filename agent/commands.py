@@ -1,19 +1,13 @@
-"""The commands that run until they are told to stop: SIGTERM and Ctrl-C end them in order."""
+"""The commands of a node: they read their words and settings, and what stays becomes a resident (agent.residents)."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import os
-import signal
-import sys
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
 
 import click
 
 from agent.node.thresholds import problem
+from agent.residents import become, until_told
 from kube.config import AgentConfig, SettingsError, read_agent
 from kube.layout import Layout
 
@@ -37,41 +31,13 @@ def read_settings(root: Path, config: Path | None) -> tuple[Layout, AgentConfig]
         raise click.ClickException(str(error)) from error
 
 
-def _run(work: Coroutine[Any, Any, None], *, quick: bool = True) -> None:
-    """Runs `work` until it ends or a signal cancels it; uvloop where its speed is worth its memory."""
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname).1s %(name)s: %(message)s"
-    )
-    logging.getLogger("aiohttp").setLevel(logging.WARNING)
-
-    async def until_stopped() -> None:
-        task = asyncio.ensure_future(work)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-        try:
-            await task
-        except asyncio.CancelledError:
-            logging.getLogger(__name__).info("stopped")
-
-    if quick:
-        import uvloop
-
-        uvloop.run(until_stopped())
-    else:
-        asyncio.run(until_stopped())
-
-
 @click.command()
 @ROOT
 @CONFIG
 def run(root: Path, config: Path | None) -> None:
     """Run this machine as a node: pods, services, routes and the node's API on 10250."""
-    layout, settings = read_settings(root, config)
-    # gRPC's fork handlers are for programs that go on in the child; our children are other programs.
-    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-    from agent.running import run as run_agent
-
-    _run(run_agent(layout, settings))
+    layout, _ = read_settings(root, config)
+    become("run", root, config or layout.config / "agent.toml")
 
 
 @click.command()
@@ -80,9 +46,7 @@ def run(root: Path, config: Path | None) -> None:
 def dns(root: Path, config: Path | None) -> None:
     """Answer the cluster's names on this node, from the agent's service table."""
     layout, settings = read_settings(root, config)
-    from agent.dns.running import run as run_dns
-
-    _run(run_dns(settings.cluster.dns, settings.cluster.domain, layout.run / "services.json"), quick=False)
+    become("dns", settings.cluster.dns, settings.cluster.domain, layout.run / "services.json")
 
 
 @click.command()
@@ -90,9 +54,7 @@ def dns(root: Path, config: Path | None) -> None:
 @click.option("--ssh-port", default=22, show_default=True, help="Port of this board's SSH server.")
 def announce(root: Path, ssh_port: int) -> None:
     """Say by mDNS that this board is here, until it is told to stop."""
-    from agent.announcing import run as run_announcer
-
-    _run(run_announcer(root, ssh_port), quick=False)
+    become("announce", root, ssh_port)
 
 
 @click.command()
@@ -120,7 +82,7 @@ def clean(root: Path, config: Path | None) -> None:
     from agent.runtime.contract import RuntimeFailure
 
     try:
-        _run(clean_up(layout, settings), quick=False)
+        until_told(clean_up(layout, settings))
     except (RuntimeFailure, KernelError, OSError) as error:
         raise click.ClickException(f"not all could be taken away: {error}") from error
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from aiohttp import web
 
 from agent.api.access import Access
+from agent.api.diagnosing import Diagnostics
 from agent.api.sampling import Sampler
 from agent.api.server import NodeApi, health_app, serve, tls_context
 from agent.api.telling import Numbers
@@ -274,7 +275,11 @@ class Agent:
         backend = await detect()
         proxy = Proxy(table, Iptables(backend), place, time.monotonic, say=say)
         if left := await rules_elsewhere(backend):
-            say(WARNING, "RulesElsewhere", f"{left} iptables rules are not in the {backend} backend, which we use: remove them")
+            say(
+                WARNING,
+                "RulesElsewhere",
+                f"{left} iptables rules are not in the {backend} backend, which we use: remove them",
+            )
         informers = (
             Informer(self.client, known("v1", "Service"), project=unmanaged),
             Informer(self.client, known("discovery.k8s.io/v1", "EndpointSlice"), project=unmanaged),
@@ -290,8 +295,9 @@ class Agent:
             pods.images_changed()
             keeper.changed()
 
-        numbers = Numbers(self.name, sampler, pods.pods).handlers()
-        api = NodeApi(access, pods, self.runtime, self.runtime, images_changed, numbers).app()
+        told = Numbers(self.name, sampler, pods.pods).handlers()
+        told |= Diagnostics(self.config, self.runtime, self.layout.root / "var/log").handlers()
+        api = NodeApi(access, pods, self.runtime, self.runtime, images_changed, told).app()
 
         def problem() -> str:
             return "" if proxy.synced.is_set() else "the service proxy has not written its rules yet"

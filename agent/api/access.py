@@ -18,8 +18,18 @@ from kube.kinds import Kind, known
 ALLOWED_SECONDS = 10.0
 REFUSED_SECONDS = 2.0
 VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
-# The part of the node that a path is about, as upstream's kubelet names it for RBAC; everything else is `proxy`.
-SUBRESOURCES = {"metrics": "metrics", "stats": "stats", "logs": "log", "spec": "spec"}
+# The parts of the node that a path is about, as upstream's kubelet names them for RBAC: a right to any of them will do, and
+# everything else is `proxy`.
+SUBRESOURCES = {
+    "metrics": ("metrics",),
+    "stats": ("stats",),
+    "logs": ("log",),
+    "spec": ("spec",),
+    "pods": ("pods", "proxy"),
+    "runningpods": ("pods", "proxy"),
+    "healthz": ("healthz", "proxy"),
+    "configz": ("configz", "proxy"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +69,12 @@ class Access:
         if "system:masters" in caller.groups:
             return caller
         first = path.strip("/").partition("/")[0]
-        refusal = await self._refusal(caller, VERBS.get(method, method.lower()), SUBRESOURCES.get(first, "proxy"))
-        if refusal:
-            raise ApiError(403, "Forbidden", refusal)
-        return caller
+        refusal = ""
+        for subresource in SUBRESOURCES.get(first, ("proxy",)):
+            refusal = await self._refusal(caller, VERBS.get(method, method.lower()), subresource)
+            if not refusal:
+                return caller
+        raise ApiError(403, "Forbidden", refusal)
 
     async def _by_token(self, token: str) -> Caller | None:
         key = hashlib.sha256(token.encode()).digest()

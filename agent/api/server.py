@@ -52,7 +52,7 @@ class NodeApi:
     images: Images
     images_changed: Callable[[], None]
     numbers: Mapping[str, Handler] = field(default_factory=dict)
-    """Path → what tells the node's numbers there."""
+    """Path → what tells the node's numbers and settings there."""
 
     def app(self) -> web.Application:
         app = web.Application(middlewares=[self._admit], client_max_size=1 << 20)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -24,7 +24,7 @@ class Numbers:
     sampler: Sampler
     pods: Callable[[], Sequence[Object]]
 
-    def handlers(self) -> Mapping[str, Tell]:
+    def handlers(self) -> dict[str, Tell]:
         return {
             "/metrics": self._text(self._agent),
             "/metrics/resource": self._text(lambda look: numbers.resource_metrics(look, self.pods())),
