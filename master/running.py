@@ -10,6 +10,7 @@ import asyncio
 import gc
 import importlib
 import logging
+import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from kube.client import Client
 from kube.config import MasterConfig
 from kube.errors import ApiError
 from kube.layout import Layout
+from kube.leading import Candidate, lead
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +28,11 @@ POLL = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A client of the API: where it lies (`module:function`) and the kubeconfig it acts with."""
+    """A client of the API: where it lies (`module:function`), the kubeconfig it acts with, the Lease of who does it."""
 
     target: str
     kubeconfig: str
+    lease: str
 
     def load(self) -> Callable[[Client, MasterConfig, Layout], Awaitable[None]]:
         module, _, function = self.target.partition(":")
@@ -39,8 +42,8 @@ class Role:
 
 
 CLIENTS = {
-    "scheduler": Role("master.scheduler.running:run", "scheduler.conf"),
-    "controllers": Role("master.controllers.running:run", "controller-manager.conf"),
+    "scheduler": Role("master.scheduler.running:run", "scheduler.conf", "kube-scheduler"),
+    "controllers": Role("master.controllers.running:run", "controller-manager.conf", "kube-controller-manager"),
 }
 ROLES = ("api", *CLIENTS)
 
@@ -75,7 +78,8 @@ async def _run_client(name: str, role: Role, layout: Layout, config: MasterConfi
     async with Client.from_kubeconfig(layout.kubernetes / role.kubeconfig, user_agent=f"wherry-{name}") as client:
         await _await_api(client)
         log.info("role started role=%s", name)
-        await run(client, config, layout)
+        candidate = Candidate(client, role.lease, f"{socket.gethostname()}_{config.api.port}")
+        await lead(candidate, lambda: run(client, config, layout))
 
 
 async def _await_api(client: Client) -> None:
