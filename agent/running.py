@@ -23,6 +23,7 @@ from agent.api.diagnosing import Diagnostics
 from agent.api.sampling import Sampler
 from agent.api.server import NodeApi, health_app, serve, tls_context
 from agent.api.telling import Numbers
+from agent.dns import settings
 from agent.dns.tables import publish
 from agent.keeping import KEPT_FILE, KEY_FILE, essences
 from agent.keeping.keeper import Keeper
@@ -189,7 +190,8 @@ class Agent:
         evictor = self._evictor(machine, pods, say)
         machine.pressures = evictor.pressures
         policies = Informer(self.client, known("networking.k8s.io/v1", "NetworkPolicy"), project=unmanaged)
-        for informer in (nodes, bound, policies, *services.informers):
+        names = self._names()
+        for informer in (nodes, bound, policies, names, *services.informers):
             copies.follow(informer, informer.kind.kind)
         isolation = following(policies, bound, services.informers[1], services.proxy.kernel)
         announcements = Announcements(self.name, lambda: services.table)
@@ -206,6 +208,7 @@ class Agent:
                     network.run(),
                     services.run(),
                     policies.run(),
+                    names.run(),
                     isolation.run(),
                     announcements.run(),
                     copies.run(),
@@ -267,6 +270,14 @@ class Agent:
         )
         looks = (machine.health, machine.info, machine.images)
         return NodeKeeper(self.client, identity, self._capacity, meter, *looks, time.monotonic, say)
+
+    def _names(self) -> Informer:
+        """What an administrator adds to the cluster's names, handed on to the DNS process."""
+        one = f"metadata.name={settings.NAME}"
+        names = Informer(self.client, known("v1", "ConfigMap"), settings.NAMESPACE, fields=one, project=unmanaged)
+        file = self.layout.run / settings.FILE
+        names.on_change(lambda _event, _old, new: settings.publish(file, (new or {}).get("data") or {}))
+        return names
 
     async def _services(self, say: Say) -> Services:
         cluster = self.config.cluster

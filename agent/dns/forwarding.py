@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -54,6 +54,8 @@ class Forwarder:
     servers: list[str]
     clock: Callable[[], float]
     port: int = 53
+    stubs: Mapping[str, list[str]] = field(default_factory=dict)
+    """Domains, with the closing dot, that servers of their own know."""
     _cache: dict[tuple[str, int, bool], tuple[float, bytes]] = field(default_factory=dict)
 
     async def ask(self, question: Question, packet: bytes, *, udp: bool) -> bytes | None:
@@ -62,7 +64,7 @@ class Forwarder:
         kept = self._cache.get(key)
         if kept and kept[0] > self.clock():
             return self._readdress(kept[1], question)
-        for server in self.servers:
+        for server in self._servers_of(question.name):
             try:
                 answer = await asyncio.wait_for(self._ask(server, packet, udp=udp), TIMEOUT_SECONDS)
             except (TimeoutError, OSError):
@@ -70,6 +72,15 @@ class Forwarder:
             self._keep(key, answer)
             return answer
         return None
+
+    def _servers_of(self, name: str) -> list[str]:
+        """Those of the longest domain that the name lies in; everybody's where it lies in none."""
+        domains = [d for d in self.stubs if name == d or name.endswith(f".{d}")]
+        return self.stubs[max(domains, key=len)] if domains else self.servers
+
+    def forget(self) -> None:
+        """Others are to be asked from now on."""
+        self._cache.clear()
 
     def _readdress(self, answer: bytes, question: Question) -> bytes:
         """A kept answer for another query: its id, and the question in the case in which it was asked."""

@@ -15,6 +15,8 @@ from dnslib import QTYPE, DNSRecord
 from agent.dns.answers import Answers, MalformedQueryError, Packed, Question, parse, respond
 from agent.dns.forwarding import RESOLV_CONFS, Forwarder, resolvers
 from agent.dns.names import Names, build
+from agent.dns.settings import FILE, NameSettings
+from agent.dns.settings import load as load_settings
 from agent.dns.tables import TableError, load
 
 log = logging.getLogger(__name__)
@@ -34,7 +36,8 @@ class Server:
     table: Path
     forwarder: Forwarder
     answers: Answers = field(init=False)
-    _stamp: tuple[int, int] = (0, 0)
+    settings: NameSettings = field(default_factory=NameSettings)
+    _stamps: tuple[tuple[int, int] | None, ...] = ()
     _connections: int = 0
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -42,19 +45,27 @@ class Server:
         self.answers = Answers(Names(self.domain))
 
     def look(self) -> None:
-        """Reads the table when its file changed; a damaged one leaves the answers as they are."""
-        try:
-            state = self.table.stat()
-        except FileNotFoundError:
+        """Reads the table and the settings when a file changed; a damaged one leaves the answers as they are."""
+        files = (self.table, self.table.with_name(FILE))
+        stamps = tuple(_stamp(path) for path in files)
+        if stamps == self._stamps:
             return
-        stamp = (state.st_mtime_ns, state.st_ino)
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
+        self._stamps = stamps
         try:
-            self.answers = Answers(build(load(self.table), self.domain), self.answers.serial + 1)
-        except TableError as error:
-            log.error("service table is damaged, answering from the one before: %s", error)
+            names = build(load(files[0]) if stamps[0] else (), self.domain)
+            self.settings = load_settings(files[1])
+        except (TableError, ValueError) as error:
+            log.error("service table or settings are damaged, answering as before: %s", error)
+            return
+        self.settings.add_hosts(names)
+        self.answers = Answers(names, self.answers.serial + 1)
+        if self.forwarder.stubs != self.settings.stubs:
+            self.forwarder.stubs = self.settings.stubs
+            self.forwarder.forget()
+
+    def use(self, resolvers: list[str]) -> None:
+        """The node's resolvers, where the settings name no others."""
+        self.forwarder.servers = list(self.settings.upstreams) or resolvers
 
     async def answer(self, packet: bytes, *, udp: bool) -> bytes | None:
         """The answer to one packet; None where silence is right (not a query)."""
@@ -119,6 +130,15 @@ class Server:
         task.add_done_callback(self._tasks.discard)
 
 
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What changes when the file does; None where it is not there."""
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return None
+    return state.st_mtime_ns, state.st_ino
+
+
 class _Datagrams(asyncio.DatagramProtocol):
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -148,7 +168,7 @@ async def run(address: str, domain: str, table: Path, port: int = 53) -> None:
     try:
         while True:
             server.look()
-            server.forwarder.servers = _resolvers(address)
+            server.use(_resolvers(address))
             await asyncio.sleep(LOOK_SECONDS)
     finally:
         transport.close()

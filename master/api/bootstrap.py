@@ -122,6 +122,12 @@ def own_objects(defaults: Iterable[Object]) -> list[Object]:
         "resources": ["networkpolicies"],
         "verbs": ["get", "list", "watch"],
     }
+    names = {
+        "apiGroups": [""],
+        "resources": ["configmaps"],
+        "verbs": ["get", "list", "watch"],
+        "resourceNames": ["kube-dns"],
+    }
     heartbeats = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "list", "watch"]}
     return [
         LOCAL_PATHS,
@@ -132,6 +138,8 @@ def own_objects(defaults: Iterable[Object]) -> list[Object]:
         _binding("wherry:node-proxier", "system:node-proxier", "Group", "system:nodes"),
         _binding("wherry:node-renewal", "wherry:node-renewal", "Group", "system:nodes"),
         _binding("wherry:node-policies", "wherry:node-policies", "Group", "system:nodes"),
+        _within("kube-system", _cluster_role("wherry:names", [names])),
+        _within("kube-system", _binding("wherry:names", "wherry:names", "Group", "system:nodes")),
         _within(HEARTBEATS, _cluster_role("wherry:heartbeats", [heartbeats])),
         _within(HEARTBEATS, _binding("wherry:heartbeats", "wherry:heartbeats", "User", "system:kube-scheduler")),
     ]
