@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from master.api.tables import access, networks, nodes, pods, storage, workloads
 from master.api.tables.cells import (
@@ -39,6 +40,18 @@ class Column:
 
 def wide(name: str, cell: Cell, format: str = "") -> Column:
     return Column(name, cell, format=format, wide=1)
+
+
+def healthy(field: str) -> Cell:
+    """Of a component's one condition; its status in a word."""
+
+    def cell(obj: dict[str, Any]) -> str:
+        found: dict[str, str] = (obj.get("conditions") or [{}])[0]
+        if field != "status":
+            return found.get(field, "")
+        return {"True": "Healthy", "False": "Unhealthy"}.get(found.get("status", ""), "Unknown")
+
+    return cell
 
 
 def template(path: str) -> tuple[Column, Column]:
@@ -99,9 +112,9 @@ DEFAULT = (NAME, CREATED)
 COLUMNS: dict[tuple[str, str], tuple[Column, ...]] = {
     ("", "ComponentStatus"): (
         NAME,
-        Column("Status", lambda obj: (obj.get("conditions") or [{}])[0].get("status", "")),
-        Column("Message", lambda obj: (obj.get("conditions") or [{}])[0].get("message", "")),
-        Column("Error", lambda obj: (obj.get("conditions") or [{}])[0].get("error", "")),
+        Column("Status", healthy("status")),
+        Column("Message", healthy("message")),
+        Column("Error", healthy("error")),
     ),
     ("", "ConfigMap"): (NAME, Column("Data", lambda obj: count("data")(obj) + count("binaryData")(obj)), AGE),
     ("", "Endpoints"): (NAME, Column("Endpoints", networks.endpoints), AGE),

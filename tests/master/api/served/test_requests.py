@@ -111,7 +111,7 @@ async def test_components_are_told_to_who_still_asks(space):
     assert (await space.ask("GET", "/api/v1/componentstatuses/none"))[0] == 404
     table = "application/json;as=Table;v=v1;g=meta.k8s.io"
     _, rows, _ = await space.ask("GET", "/api/v1/componentstatuses", accept=table)
-    assert rows["rows"][0]["cells"] == ["etcd-0", "True", "ok", ""]
+    assert rows["rows"][0]["cells"] == ["etcd-0", "Healthy", "ok", ""]
 
 
 async def test_protobuf_comes_and_goes(space):
