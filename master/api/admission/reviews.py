@@ -18,7 +18,9 @@ from kube.errors import ApiError
 from kube.kinds import Kind
 from master.api.contract import Attributes, Object, UserInfo
 
-API_VERSION = "admission.k8s.io/v1"
+GROUP = "admission.k8s.io"
+SPOKEN = ("v1", "v1beta1")
+"""Versions of AdmissionReview that are spoken here; the older one's answers need name neither uid nor patchType."""
 OPTIONS = {"CREATE": "CreateOptions", "UPDATE": "UpdateOptions", "DELETE": "DeleteOptions"}
 
 
@@ -94,26 +96,32 @@ def options_of(attributes: Attributes) -> Object | None:
     return {"kind": kind, "apiVersion": "meta.k8s.io/v1"} | attributes.options
 
 
-def review_of(request: Object) -> bytes:
-    return orjson.dumps({"kind": "AdmissionReview", "apiVersion": API_VERSION, "request": request})
+def spoken_with(hook: Object) -> str:
+    """The version of reviews a webhook is asked in: the first it names that is spoken here."""
+    return next((each for each in hook.get("admissionReviewVersions") or () if each in SPOKEN), SPOKEN[0])
 
 
-def read_answer(body: bytes, uid: str) -> Answer:
+def review_of(request: Object, version: str = "v1") -> bytes:
+    return orjson.dumps({"kind": "AdmissionReview", "apiVersion": f"{GROUP}/{version}", "request": request})
+
+
+def read_answer(body: bytes, uid: str, version: str = "v1") -> Answer:
     """AnswerError says which part is missing or wrong."""
+    strict = version == SPOKEN[0]
     try:
         review = orjson.loads(body)
         response = review.get("response")
-        if (review.get("apiVersion"), review.get("kind")) != (API_VERSION, "AdmissionReview"):
+        if strict and (review.get("apiVersion"), review.get("kind")) != (f"{GROUP}/{version}", "AdmissionReview"):
             found = f"{review.get('apiVersion', '')}, Kind={review.get('kind', '')}"
-            raise AnswerError(f"expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got {found}")
+            raise AnswerError(f"expected webhook response of {GROUP}/{version}, Kind=AdmissionReview, got {found}")
         if not response:
             raise AnswerError("webhook response was absent")
-        if response.get("uid") != uid:
+        if strict and response.get("uid") != uid:
             raise AnswerError(f'expected response.uid="{uid}", got "{response.get("uid", "")}"')
         return Answer(
             bool(response.get("allowed")),
             response.get("status") or {},
-            _patch(response),
+            _patch(response if strict or not response.get("patch") else response | {"patchType": "JSONPatch"}),
             tuple(map(str, response.get("warnings") or ())),
             dict(response.get("auditAnnotations") or {}),
         )

@@ -20,7 +20,7 @@ from master.api.admission.equivalence import Equivalence
 from master.api.admission.expressions import ExpressionError, Scene, hold
 from master.api.admission.matching import matches
 from master.api.admission.plugin import Plugin
-from master.api.admission.reviews import Answer, AnswerError, denial, read_answer, request_of, review_of
+from master.api.admission.reviews import Answer, AnswerError, denial, read_answer, request_of, review_of, spoken_with
 from master.api.contract import Attributes, Authorizer, Object, Reader
 from master.api.defaults import apply_defaults
 from master.api.posting import CallError, Poster
@@ -93,11 +93,11 @@ class Hooks:
         if attributes.dry_run and hook.spec.get("sideEffects") not in HARMLESS:
             said = f'admission webhook "{hook.name}" does not support dry run'
             raise ApiError(400, "BadRequest", said)
-        request = request_of(attributes)
+        request, version = request_of(attributes), spoken_with(hook.spec)
         seconds = float(hook.spec.get("timeoutSeconds") or 10)
         try:
-            body = await self._poster.post(hook.spec["clientConfig"], review_of(request), seconds)
-            answer = read_answer(body, request["uid"])
+            body = await self._poster.post(hook.spec["clientConfig"], review_of(request, version), seconds)
+            answer = read_answer(body, request["uid"], version)
         except (CallError, AnswerError) as error:
             self._failed(hook, error)
             return None

@@ -312,3 +312,11 @@ async def test_custom_resources_in_the_version_of_the_webhook(api, webhook):
     ((_, asked),) = webhook.asked
     assert asked["object"]["apiVersion"] == "sea.example.com/v2"
     assert asked["requestKind"] == {"group": "sea.example.com", "version": "v1", "kind": "Ship"}
+
+
+async def test_an_old_webhook_is_asked_in_its_own_version(api, webhook):
+    patch = base64.b64encode(json.dumps([{"op": "add", "path": "/data", "value": {"by": "hook"}}]).encode()).decode()
+    webhook.answers["/old"] = lambda _: {"uid": "", "allowed": True, "patch": patch}
+    await mutating(api, webhook.spec("/old", admissionReviewVersions=["v0", "v1beta1", "v1"]))
+    status, answer, _ = await make(api)
+    assert (status, answer["data"]) == (201, {"by": "hook"})
