@@ -26,7 +26,7 @@ NODE = (
     "python3-venv",
 )
 MASTER = ("openssh-client", "busybox-static", "ca-certificates", "fdisk", "mtools")
-TEST = ("etcd-client", "etcd-server", "socat", "mmdebstrap", "qemu-system-x86")
+TEST = ("etcd-client", "etcd-server", "socat", "curl", "bind9-dnsutils", "mmdebstrap", "qemu-system-x86")
 SCOPES = {"node": NODE, "master": MASTER, "test": TEST}
 
 QUERY = ("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\\n")
