@@ -18,6 +18,7 @@ from agent.pods.images import Images
 from agent.pods.kept import Kept, NothingKept
 from agent.pods.logs import logged_run
 from agent.pods.machine import Stage
+from agent.pods.manifests import Manifests, mirrored
 from agent.pods.observed import Pod
 from agent.pods.places import NodeFacts, Paths
 from agent.pods.probing import Prober
@@ -47,7 +48,7 @@ class PodAgent:
     """`pods` is an informer on the pods bound to this node; the caller runs it.
 
     `node` is asked each time, since addresses may change; `services` yields Service objects for the variables of containers;
-    `own_node` answers the node's own object, None while it is not known.
+    `own_node` answers the node's own object, None while it is not known; `manifests` is a folder of pods of the node's own.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class PodAgent:
         cgroups: bool = True,
         kept: Kept | None = None,
         own_node: Callable[[], Any] = lambda: None,
+        manifests: Path | None = None,
         log_limits: LogLimits = LogLimits(),  # noqa: B008 (frozen)
     ) -> None:
         kept = kept or NothingKept()
@@ -90,16 +92,26 @@ class PodAgent:
             cgroups=cgroups,
         )
         self._rotator = Rotator(runtime, log_limits, self._logs)
+        self._manifests = Manifests(
+            client,
+            manifests or paths.pods / "none",
+            lambda: own_node() or {"metadata": {"name": node().name}},
+            lambda: pods.store.values(),
+            self._start_manifest,
+            self._end_manifest,
+        )
         self._guard = StorageGuard(runtime, paths, self._active, self.evict)
 
     async def run(self) -> None:
         self._informer.on_change(self._changed)
+        self._manifests.look()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._recorder.run(), name="events")
                 group.create_task(self._follow_exits(), name="exits")
                 group.create_task(self._rotator.run(), name="logs")
                 group.create_task(self._guard.run(), name="storage")
+                group.create_task(self._manifests.run(self._informer.synced), name="manifests")
                 group.create_task(self._adopt_orphans(), name="orphans")
         finally:
             for task in self._tasks.values():
@@ -179,6 +191,11 @@ class PodAgent:
     # What happens
 
     def _changed(self, event: str, old: Pod | None, new: Pod | None) -> None:
+        mirror = mirrored(new or old or {"metadata": {}})
+        if mirror:
+            if new is not None and mirror in self._workers:
+                self._workers[mirror].compare(new)
+            return
         if old is not None and (new is None or new["metadata"]["uid"] != old["metadata"]["uid"]):
             self._vanished(old["metadata"]["uid"])
         if new is None:
@@ -188,6 +205,18 @@ class PodAgent:
             self._spawn(Worker(self._tools, new))
         else:
             worker.update(new)
+
+    def _start_manifest(self, pod: Pod) -> bool:
+        meta = pod["metadata"]
+        others = (worker.pod["metadata"] for worker in self._workers.values())
+        if any((other["namespace"], other["name"]) == (meta["namespace"], meta["name"]) for other in others):
+            return False
+        self._spawn(Worker(self._tools, pod))
+        return True
+
+    def _end_manifest(self, uid: str) -> None:
+        if uid in self._workers:
+            self._workers[uid].vanish(None)
 
     def _vanished(self, uid: str) -> None:
         worker = self._workers.get(uid)

@@ -17,6 +17,7 @@ from typing import Any
 import aiohttp
 
 from agent.pods.conditions import PASSING
+from agent.pods.manifests import is_own
 from kube.client import Client
 from kube.errors import ApiError
 from kube.informers import Backoff
@@ -87,7 +88,8 @@ class Reporter:
     async def _send(self, status: Status) -> bool:
         """False when it has to be tried again."""
         meta = self._meta
-        body = {"metadata": {"uid": meta["uid"]}, "status": patch_body(status, self._passing)}
+        sure = {} if is_own(meta) else {"uid": meta["uid"]}
+        body = {"metadata": sure, "status": patch_body(status, self._passing)}
         try:
             pod = await self._client.patch(PODS, meta["namespace"], meta["name"], body, "strategic", "status")
             self._version = int(pod["metadata"].get("resourceVersion") or 0)

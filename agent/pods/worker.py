@@ -64,16 +64,23 @@ class Worker:
         if any(before.get(told) != now.get(told) for told in ("labels", "annotations")):
             self.memory.refresh_at = 0.0
         self.pod = pod
-        if self._told and not self._reporter.reflected(pod, self._told):
-            self._reporter.again()
+        self.compare(pod)
         if is_deleted(pod):
             self._hands.ending.set()
         self.wake()
 
-    def vanish(self) -> None:
-        """The API knows the pod no more, so nobody waits for its end: end it at once and tell nobody."""
+    def compare(self, pod: Pod) -> None:
+        """Tell our word again where the API's copy, or a mirror of the pod, says otherwise."""
+        if self._told and not self._reporter.reflected(pod, self._told):
+            self._reporter.again()
+
+    def vanish(self, grace: int | None = 0) -> None:
+        """The API knows the pod no more, so nobody waits for its end: end it at once and tell nobody.
+
+        `grace` None is what the spec says.
+        """
         self.memory.vanished = True
-        self.memory.grace = 0
+        self.memory.grace = grace
         self.pod = {**self.pod, "metadata": {**self.pod["metadata"], "deletionTimestamp": "gone"}}
         self._hands.ending.set()
         self.wake()

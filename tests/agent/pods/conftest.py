@@ -16,6 +16,8 @@ from kube.informers import Informer
 from kube.kinds import kind_of
 from kube.patches import strategic
 
+NODE = {"metadata": {"name": "node", "uid": "node-uid"}}
+
 
 class FakeRuntime:
     """Containers run until `end` is called; `script` may name what a call does instead, by its method."""
@@ -159,7 +161,7 @@ class FakeApi:
     async def patch(self, kind, namespace, name, body, type="merge", subresource="", manager=""):
         if kind.kind == "Event":
             return body
-        pod = self.get(name)
+        pod = self.informer.store.get((namespace, name))
         if pod is None:
             raise not_found("pods", name)
         patched = strategic.apply(kind, pod, {"status": body["status"]})
@@ -167,7 +169,7 @@ class FakeApi:
         self.put({**patched, "metadata": patched["metadata"] | {"resourceVersion": version}})
         self.phases.append(patched["status"]["phase"])
         await self._tell()
-        return self.get(name)
+        return patched
 
     async def delete(self, kind, namespace, name, grace=None, uid=""):
         self.deleted.append((name, grace, uid))
@@ -175,6 +177,11 @@ class FakeApi:
         await self._tell()
 
     async def create(self, kind, namespace, obj, subresource="", name=""):
+        if kind.kind == "Pod":
+            self.put(
+                obj | {"metadata": obj["metadata"] | {"uid": f"uid-{obj['metadata']['name']}", "resourceVersion": "1"}}
+            )
+            return obj
         self.events.append(obj["reason"])
         return obj
 
@@ -194,10 +201,18 @@ def runtime():
 
 
 @pytest.fixture
-async def agent(api, runtime, tmp_path):
+def manifests(tmp_path):
+    (tmp_path / "manifests").mkdir()
+    return tmp_path / "manifests"
+
+
+@pytest.fixture
+async def agent(api, runtime, tmp_path, manifests):
     facts = NodeFacts("node", ("192.0.2.1",))
     paths = Paths(tmp_path / "pods", tmp_path / "logs")
-    pods = PodAgent(api, runtime, api.informer, lambda: facts, paths, cgroups=False)
+    pods = PodAgent(
+        api, runtime, api.informer, lambda: facts, paths, cgroups=False, own_node=lambda: NODE, manifests=manifests
+    )
     running = asyncio.create_task(pods.run())
     yield pods
     assert not running.done(), running
