@@ -184,6 +184,7 @@ class Agent:
             Paths(pods=self.layout.state / "pods", logs=self.layout.root / "var/log/pods"),
             services=lambda: services.informers[0].store.values(),
             own_node=lambda: nodes.store.get(("", self.name)),
+            manifests=self.layout.config / "manifests",
             log_limits=LogLimits(self.config.node.log_megabytes << 20, self.config.node.log_files),
             kept=copies,
         )
