@@ -44,7 +44,9 @@ class Outcomes:
         await self._client.patch(POD, *pod.key, {"status": status}, "strategic", subresource="status")
 
     async def evict(self, victim: Pod, pod: Pod, node: str) -> None:
-        """Send a pod away with its own grace; that it is gone already is as well."""
+        """Send a pod away with its own grace; that it is going or gone already is as well."""
+        if victim.deleting:
+            return
         condition = {
             "type": "DisruptionTarget",
             "status": "True",
