@@ -62,7 +62,7 @@ class Binding:
     async def _claim(self, claim: Object) -> float | None:
         name = claim["spec"].get("volumeName")
         if volumes.is_completed(claim):
-            await self._stay_bound(claim, self._volumes.store.get(("", name)) if name else None)
+            await self._stay_bound(claim, await self._present(name) if name else None)
         elif is_deleting(claim):
             return None
         elif name:
@@ -115,6 +115,16 @@ class Binding:
             await self._lose(claim, Said(WARNING, "ClaimMisbound", volumes.MISBOUND))
         else:
             await self._bind(claim, await self._grown(claim, volume))
+
+    async def _present(self, name: str) -> Object | None:
+        """The API is asked before a volume is taken for gone: the news of claims may come before that of volumes."""
+        found = self._volumes.store.get(("", name))
+        try:
+            return found or await self._client.get(VOLUME, "", name)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return None
 
     async def _lose(self, claim: Object, said: Said) -> None:
         if (claim.get("status") or {}).get("phase") != "Lost":
@@ -221,8 +231,9 @@ class Binding:
         if (before.get("phase"), before.get("message", "")) == (phase, message):
             return False
         after = {"phase": phase, "message": message or None, "lastPhaseTransitionTime": times.now()}
-        name = volume["metadata"]["name"]
-        await self._client.patch(VOLUME, "", name, {"status": after}, subresource="status")
+        name, version = volume["metadata"]["name"], volume["metadata"]["resourceVersion"]
+        change = {"metadata": {"resourceVersion": version}, "status": after}
+        await self._client.patch(VOLUME, "", name, change, subresource="status")
         return True
 
     # What wakes whom
