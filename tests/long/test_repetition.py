@@ -44,7 +44,7 @@ def test_pods_by_the_hundred_leave_nothing_on_their_node(cluster, images):
     while (after := counts(cluster)) != before and time.monotonic() < end:
         time.sleep(1)
     assert after == before
-    assert open_files(cluster) <= opened + CONNECTIONS
+    wait_for(lambda: open_files(cluster) <= opened + CONNECTIONS, 30, f"no more than {opened + CONNECTIONS} open files")
     assert grown <= GROWTH, f"the agent grew by {grown:.1f} MiB"
 
 
