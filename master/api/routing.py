@@ -135,7 +135,7 @@ def check_served(found: Route) -> Kind:
     if not allowed or (named and not info.name):
         raise method_not_allowed()
     if kind.namespaced and not info.namespace and info.verb not in ("list", "watch"):
-        raise method_not_allowed()
+        raise no_such_resource() if info.name and info.verb != "deletecollection" else method_not_allowed()
     if info.verb == "create" and info.name and subresource is None:
         raise method_not_allowed()
     for segment in (info.name, info.namespace):

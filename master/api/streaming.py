@@ -16,7 +16,7 @@ from aiohttp import web
 
 from kube.errors import ApiError, bad_request, not_found
 from kube.upgrades import dial
-from master.api.calls import Call
+from master.api.calls import Call, respond
 from master.api.contract import Object, Reader
 from master.api.forwarding import ending_with, hand_over
 from master.api.passing import admit_connection
@@ -49,8 +49,11 @@ class Nodes:
         }
 
     async def log(self, _rooms: Rooms, call: Call) -> web.StreamResponse:
-        pod = self._pod(call)
-        url = self._url(pod, "log", container_of(pod, call.query.get("container", "")), call)
+        pod = self._known(call)
+        container = container_of(pod, call.query.get("container", ""))
+        if not pod["spec"].get("nodeName"):
+            return respond(b"", 204)  # it has said nothing yet
+        url = self._url(pod, "log", container, call)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
         async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as session, ending_with(call.request):
             try:
@@ -79,10 +82,14 @@ class Nodes:
             raise await refusal_of(answer)
         return await hand_over(call.request, answer, {k: v for k, v in answer.headers.items() if k in PASSED_BACK})
 
-    def _pod(self, call: Call) -> Object:
+    def _known(self, call: Call) -> Object:
         pod = self.reader.get(POD, call.namespace, call.info.name)
         if pod is None:
             raise not_found("pods", call.info.name)
+        return pod
+
+    def _pod(self, call: Call) -> Object:
+        pod = self._known(call)
         if not pod["spec"].get("nodeName"):
             raise bad_request(f"pod {call.info.name} does not have a host assigned")
         return pod

@@ -218,3 +218,12 @@ async def test_a_review_has_no_row_in_a_table(api):
     path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
     status, answer = await api.ask("POST", path, body, headers=headers)
     assert (status, answer["reason"]) == (406, "NotAcceptable")
+
+
+async def test_a_pod_without_a_node_has_said_nothing_yet(api):
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "waiting"}}
+    pod["spec"] = {"containers": [{"name": "c", "image": "i:1"}]}
+    assert (await api.ask("POST", "/api/v1/namespaces/acc/pods", pod))[0] == 201
+    assert await api.ask("GET", "/api/v1/namespaces/acc/pods/waiting/log") == (204, "")
+    status, answer = await api.ask("GET", "/api/v1/namespaces/acc/pods/waiting/log?container=none")
+    assert (status, answer["reason"]) == (400, "BadRequest")

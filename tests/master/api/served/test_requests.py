@@ -58,6 +58,8 @@ async def test_a_switch_is_off_only_by_false_and_0(space, word, kind):
         ("/api/v1/namespaces/a%2Fb/configmaps/x", 400),
         ("/api/v1/nodes/x/nothing", 404),
         ("/api/v1/namespaces/default/nodes", 404),
+        ("/api/v1/configmaps/a", 404),
+        ("/api/v1/configmaps/a?fieldSelector=metadata.name%3Da", 404),
         ("/apis/none/v1/things", 404),
         ("/openapi/v3/apis/none/v1", 404),
     ],
