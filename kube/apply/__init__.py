@@ -21,7 +21,7 @@ from kube.apply.compiling import UNOWNED_METADATA, UNOWNED_ROOT, baseline, custo
 from kube.apply.managers import APPLY, UPDATE, Manager, Managers
 from kube.apply.sets import Node
 from kube.apply.types import SchemaError, Struct
-from kube.decoding import parsing
+from kube.decoding import parsing, pruning
 from kube.errors import ApiError, Cause, bad_request, invalid
 from kube.kinds import Kind
 
@@ -127,7 +127,10 @@ def repeated_keys(body: bytes, field_validation: str) -> list[str]:
     """Complaints about keys that the body says more than once; ApiError 400 where it is to be strict."""
     if field_validation == "Ignore":
         return []
-    found = parsing.duplicate_yaml_keys(body)
+    if body.lstrip()[:1] == b"{":
+        found = [f'duplicate field "{path}"' for path in pruning.duplicates(body)]
+    else:
+        found = parsing.duplicate_yaml_keys(body)
     if not found:
         return []
     complaint = "\n  ".join(["error converting YAML to JSON: yaml: unmarshal errors:", *found])

@@ -38,6 +38,7 @@ ODD = [
     b'{"data":{"a":"\xed\xa0\x80"}}',
     b'{"metadata":{"name":"a"},"metadata":[]}',
     b'{"data":{"a":NaN}}',
+    b'{"data":{"\x7f":null}}',
     b'{"metadata":{"generation":1e400}}',
     b"9" * 5000,
     b"a: &a [x]\nb: [*a, *a]",
@@ -67,7 +68,7 @@ class Asker:
 
     async def told(self, method, path, body=None, media=""):
         status, answer, _ = await asyncio.wait_for(self.api.ask(method, path, body, media), 20)
-        assert status < 500, (method, path, body, answer)
+        assert status < 500 or status == 504, (method, path, body, answer)  # 504: a version that is still to come
         if status >= 400:
             assert answer["kind"] == "Status" and answer["code"] == status and answer["message"], answer
         return status
