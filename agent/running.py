@@ -37,6 +37,7 @@ from agent.node.evicting import Evictor, Say
 from agent.node.objects import Identity, Kept, resources
 from agent.node.running import NodeKeeper
 from agent.node.thresholds import Judge, thresholds
+from agent.placing import Placing
 from agent.pods.agent import PodAgent
 from agent.pods.places import NodeFacts, Paths, parse_resolv_conf
 from agent.pods.rotating import LogLimits
@@ -44,7 +45,6 @@ from agent.policy.running import following
 from agent.proxy.kernel import Iptables, detect, rules_elsewhere
 from agent.proxy.rules import Place
 from agent.proxy.running import Proxy
-from agent.runtime.client import Containerd
 from agent.services import Key, ServiceTable
 from kube.client import Client
 from kube.config import AgentConfig
@@ -143,7 +143,7 @@ async def run(layout: Layout, config: AgentConfig) -> None:
         key=files.key,
         user_agent="wherry-agent",
     )
-    async with client, Containerd(config.runtime.endpoint) as runtime:
+    async with client, Placing(config.runtime.endpoint, layout.run / "cni") as runtime:
         await Agent(layout, config, name, files, client, runtime).run()
 
 
@@ -156,7 +156,7 @@ class Agent:
     name: str
     files: Credentials
     client: Client
-    runtime: Containerd
+    runtime: Placing
 
     async def run(self) -> None:
         limits = cgroups.limits()
@@ -188,6 +188,7 @@ class Agent:
             log_limits=LogLimits(self.config.node.log_megabytes << 20, self.config.node.log_files),
             kept=copies,
         )
+        self.runtime.known = partial(address_of, bound)
         evictor = self._evictor(machine, pods, say)
         machine.pressures = evictor.pressures
         policies = Informer(self.client, known("networking.k8s.io/v1", "NetworkPolicy"), project=unmanaged)
@@ -318,6 +319,12 @@ class Agent:
             await serve(api, server.bind, server.port, tls),
             await serve(health_app(problem), server.bind, server.health_port, None),
         ]
+
+
+def address_of(pods: Informer, namespace: str, name: str) -> str:
+    """A pod's address as the API knows it, or knew it last."""
+    status = (pods.store.get((namespace, name)) or {}).get("status") or {}
+    return str(status.get("podIP") or "")
 
 
 def _text(path: Path) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 FILE_NAME = "10-wherry.conflist"
+NETWORK = "wherry"
 BRIDGE = "cni0"
 
 
@@ -35,4 +36,4 @@ def configuration(pod_cidr: str, *, bridge: str = BRIDGE, mtu: int = 0, leases: 
     if mtu:
         plugin["mtu"] = mtu
     ports = {"type": "portmap", "capabilities": {"portMappings": True}, "snat": True}
-    return json.dumps({"cniVersion": "0.4.0", "name": "wherry", "plugins": [plugin, ports]}, indent=2) + "\n"
+    return json.dumps({"cniVersion": "0.4.0", "name": NETWORK, "plugins": [plugin, ports]}, indent=2) + "\n"

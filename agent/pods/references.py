@@ -23,6 +23,8 @@ Reference = tuple[str, str, str]
 """Kind, namespace (empty: the kind has none), name."""
 VERSIONS = {"ConfigMap": "v1", "Secret": "v1", "RuntimeClass": "node.k8s.io/v1"}
 KINDS = {name: kind_of({"apiVersion": version, "kind": name}) for name, version in VERSIONS.items()}
+DRAWER = "pods-"
+"""Before the kind: informers keep whole kinds in drawers of the kind's own name."""
 FIRST_ANSWER = 10.0
 KEPT_DOES = 2.0
 """Seconds after which what was kept of an object does."""
@@ -64,7 +66,7 @@ class References:
         """Keep nothing that no pod names any more."""
         for kind in KINDS:
             needed = {f"{namespace}/{name}" for followed, namespace, name in self._followed if followed == kind}
-            self._kept.prune(kind, needed.__contains__)
+            self._kept.prune(DRAWER + kind, needed.__contains__)
 
     def close(self) -> None:
         for _, task in self._followed.values():
@@ -84,7 +86,7 @@ class References:
         informer = self._followed[reference][0]
         if informer.usable.is_set():
             return
-        kept = self._kept.recall(kind, f"{namespace}/{name}")
+        kept = self._kept.recall(DRAWER + kind, f"{namespace}/{name}")
         try:
             async with asyncio.timeout(None if kept is None else KEPT_DOES):
                 await informer.synced.wait()
@@ -95,7 +97,7 @@ class References:
 
     def _keep(self, reference: Reference) -> None:
         kind, namespace, name = reference
-        self._kept.keep(kind, f"{namespace}/{name}", list(self._followed[reference][0].store.values()))
+        self._kept.keep(DRAWER + kind, f"{namespace}/{name}", list(self._followed[reference][0].store.values()))
 
     def _tell(self, reference: Reference) -> None:
         if reference in self._followed:
@@ -111,7 +113,7 @@ class References:
             _, task = self._followed.pop(reference)
             task.cancel()
             kind, namespace, name = reference
-            self._kept.keep(kind, f"{namespace}/{name}", None)
+            self._kept.keep(DRAWER + kind, f"{namespace}/{name}", None)
 
 
 def references(pod: Mapping[str, Any]) -> set[Reference]:

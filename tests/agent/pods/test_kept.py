@@ -79,14 +79,14 @@ async def test_a_token_that_was_never_kept_is_a_failure():
 
 async def test_objects_that_were_kept_do_until_the_api_answers(monkeypatch):
     monkeypatch.setattr(references, "KEPT_DOES", 0.01)
-    api, kept = Api(), Kept(**{"Secret n/s": [SECRET], "ConfigMap n/old": [{}]})
+    api, kept = Api(), Kept(**{"pods-Secret n/s": [SECRET], "pods-ConfigMap n/old": [{}]})
     followed = References(api, lambda uid: None, kept)
     await followed.follow("u", {("Secret", "n", "s")})
     assert followed.objects("u") == {("Secret", "s"): SECRET}
     followed.prune()
-    assert kept.recall("ConfigMap", "n/old") is None, "no pod names it"
+    assert kept.recall("pods-ConfigMap", "n/old") is None, "no pod names it"
     followed.forget("u")
-    assert kept.recall("Secret", "n/s") is None
+    assert kept.recall("pods-Secret", "n/s") is None
     followed.close()
 
 
@@ -95,5 +95,5 @@ async def test_what_the_api_tells_is_kept():
     api.there = True
     followed = References(api, lambda uid: None, kept)
     await followed.follow("u", {("Secret", "n", "s"), ("Secret", "n", "none")})
-    assert kept.recall("Secret", "n/s") == [SECRET]
+    assert kept.recall("pods-Secret", "n/s") == [SECRET]
     followed.close()
