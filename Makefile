@@ -41,11 +41,11 @@ unit: dev ## ≤ 60 s, without root: virtual clock, memory store, recordings
 test: unit ## ≤ 20 min: unit, every room on real parts, one shared cluster, the kubectl tour, 10 kills
 	$(PYTEST) tests/system tests/cluster --durations=20 -q
 
-test-long: dev ## ≤ 30 min, by hand: repetition, faults, fuzzing
-	$(PYTEST) tests/long --durations=20 -q
+test-long: dev ## ≤ 30 min, by hand: repetition, faults, fuzzing, a virtual machine from its blank card on
+	$(PYTEST) tests/long hw-tests/machines --durations=20 -q
 
 hw-test: dev ## ≤ 20 min: labgrid on virtual nodes: join and run a pod
-	$(PYTEST) hw-tests --durations=20 -q
+	$(PYTEST) hw-tests --ignore=hw-tests/machines --durations=20 -q
 
 bench: venv ## every budget with this machine's figure beside it
 	$(PY) -m bench

@@ -86,6 +86,20 @@ def _tell(name: str, title: str) -> None:
     click.echo(f"{name}: {title}", err=True)
 
 
+@vm.command("build")
+@click.option("--arch", type=click.Choice(["amd64"]), default="amd64", show_default=True, help="Architecture.")
+def build(arch: str) -> None:
+    """Have the image that machines are flashed with; needs Debian's archive, which a cluster's own network may not reach."""
+    from provisioning.vms.building import BuildError, cache, ensure_image
+    from provisioning.vms.recipe import Recipe
+
+    try:
+        image = ensure_image(Recipe(architecture=arch), cache(), lambda line: click.echo(line, err=True))
+    except (BuildError, PermissionError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(image)
+
+
 @vm.command("down")
 @CLUSTER_ROOT
 @click.option("--keep", is_flag=True, help="Keep their cards.")
