@@ -14,7 +14,7 @@ from kube.kinds import known
 from provisioning.joining import Certificates
 
 REQUEST = known("certificates.k8s.io/v1", "CertificateSigningRequest")
-SIGN_SECONDS = 20.0
+SIGN_SECONDS = 60.0
 
 # request -> signer and what the certificate may be used for
 KINDS = {
