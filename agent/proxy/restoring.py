@@ -87,11 +87,11 @@ def parse_save(text: str, share: Share) -> tuple[Ruleset, list[Jump]]:
 
 
 def removal(text: str, share: Share) -> str:
-    """The text that takes everything of ours out of the kernel, from what `iptables-save` says."""
+    """The text that takes everything of this share out of its tables, from what `iptables-save` says."""
     chains, missing = parse_save(text, share)
     texts = []
-    for table in sorted(chains):
-        present = [jump for jump in share.jumps.get(table, ()) if (table, *jump) not in missing]
+    for table in sorted(chains.keys() & share.jumps.keys()):
+        present = [jump for jump in share.jumps[table] if (table, *jump) not in missing]
         names = sorted(chains[table])
         lines = [f"*{table}", *(f":{name} - [0:0]" for name in names)]
         lines += [f"-D {chain} {rule}" for chain, rule in present]

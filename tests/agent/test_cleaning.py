@@ -1,10 +1,13 @@
-"""What the port mapping plugin leaves in the kernel, taken away only once no pod has a port any more."""
+"""What is taken out of a machine's kernel: our chains, and the port mapping plugin's once no pod has a port any more."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from agent.cleaning import plugin_removal, shims
+from agent.policy.rules import SHARE as POLICIES
+from agent.proxy.restoring import removal
+from agent.proxy.rules import SHARE as PROXY
 
 LEFT = """\
 *filter
@@ -62,3 +65,21 @@ def test_only_the_shims_of_this_containerd_are_meant(tmp_path: Path) -> None:
         (tmp_path / pid).mkdir()
         (tmp_path / pid / "cmdline").write_text(line.replace(" ", "\0"))
     assert shims("/run/a.sock", tmp_path) == [7]
+
+
+def test_each_share_is_taken_out_of_its_own_tables_jumps_first() -> None:
+    text = """*mangle
+:FORWARD ACCEPT [0:0]
+:WHERRY-POLICY - [0:0]
+-A FORWARD -j WHERRY-POLICY
+COMMIT
+*nat
+:PREROUTING ACCEPT [0:0]
+:WHERRY-SERVICES - [0:0]
+-A PREROUTING -j WHERRY-SERVICES
+COMMIT
+"""
+    policies = "*mangle\n:WHERRY-POLICY - [0:0]\n-D FORWARD -j WHERRY-POLICY\n-X WHERRY-POLICY\nCOMMIT\n"
+    services = "*nat\n:WHERRY-SERVICES - [0:0]\n-D PREROUTING -j WHERRY-SERVICES\n-X WHERRY-SERVICES\nCOMMIT\n"
+    assert removal(text, POLICIES) == policies
+    assert removal(text, PROXY) == services
