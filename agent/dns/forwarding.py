@@ -1,7 +1,7 @@
 """Names that are not the cluster's: asked of the node's own resolvers, answers kept for as long as they allow.
 
-Loops are avoided by construction: resolvers on loopback (systemd-resolved's stub) and the cluster's own address are never
-asked; where /etc/resolv.conf names the stub, the list that systemd-resolved itself uses is read instead.
+Loops are avoided by construction: resolvers on loopback (where systemd-resolved listens) and the cluster's own address are
+never asked; where /etc/resolv.conf names only those, the list that systemd-resolved itself uses is read instead.
 """
 
 from __future__ import annotations

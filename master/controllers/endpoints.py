@@ -128,7 +128,7 @@ def slices(service: Object, pods: Iterable[Object], zones: dict[str, str], prese
             key = (family, orjson.dumps(ports_of(service, pod)))
             zone = zones.get(pod["spec"].get("nodeName", ""), "")
             groups.setdefault(key, []).append(endpoint_of(service, pod, address, zone))
-    _drop_placeholders(groups)
+    _drop_needless_empties(groups)
     free = [item for item in present if not is_deleting(item)]
     create: list[Object] = []
     update: list[Object] = []
@@ -139,7 +139,7 @@ def slices(service: Object, pods: Iterable[Object], zones: dict[str, str], prese
     return SlicePlan(tuple(create), tuple(update), tuple(free))
 
 
-def _drop_placeholders(groups: dict[tuple[str, bytes], list[Object]]) -> None:
+def _drop_needless_empties(groups: dict[tuple[str, bytes], list[Object]]) -> None:
     """A family without endpoints keeps one empty slice; one with endpoints needs none."""
     families_served = {family for (family, _ports), wanted in groups.items() if wanted}
     for key in [key for key, wanted in groups.items() if not wanted and key[0] in families_served]:
