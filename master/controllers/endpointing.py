@@ -5,18 +5,16 @@ A Service without a selector is its owner's to fill; what this controller once m
 
 from __future__ import annotations
 
-import time
 from collections.abc import Hashable
 
 from kube import selectors
-from kube.errors import ApiError
 from kube.informers import Index
 from master.controllers import endpoints
 from master.controllers.context import NODE, POD, Context
 from master.controllers.endpoints import ENDPOINTS, SERVICE, SLICE
-from master.controllers.expectations import Expectations
 from master.controllers.loop import Loop
 from master.controllers.objects import Key, Object, is_deleting, key_of
+from master.controllers.slicing import SliceWriter
 
 GATHERING = 0.02
 """Seconds that changes of pods are gathered, so that a burst costs one write."""
@@ -35,7 +33,7 @@ class Endpointing:
         self._services_in = Index(self._services, lambda service: [service["metadata"]["namespace"]])
         self._pods_by_label = Index(self._pods, _labels)
         self._slices_of = Index(self._slices, _service)
-        self._expected = Expectations(self._slices, time.monotonic)
+        self._writer = SliceWriter(context.client, self._slices)
         self.loop = Loop("endpointslice-controller", self.reconcile, lambda: list(self._services.store))
         self._services.on_change(lambda _event, old, new: self.loop.add(key_of(new or old)))
         self._pods.on_change(self._pod_changed)
@@ -46,11 +44,11 @@ class Endpointing:
         if service is None or is_deleting(service) or service["spec"].get("type") == "ExternalName":
             await self._drop(key)
             return
-        if not service["spec"].get("selector") or not self._expected.satisfied(key):
+        if not service["spec"].get("selector") or not self._writer.is_current(key):
             return
         pods = self._selected(key[0], service["spec"]["selector"])
         plan = endpoints.slices(service, pods, self._zones(pods), self._managed(key))
-        await self._write_slices(key, plan)
+        await self._writer.write(key, plan)
         await self._write_legacy(key, endpoints.legacy(service, pods))
 
     def _selected(self, namespace: str, selector: dict[str, str]) -> list[Object]:
@@ -72,25 +70,6 @@ class Endpointing:
             if item["metadata"]["labels"].get(endpoints.MANAGED_BY) == endpoints.MANAGER
         ]
 
-    async def _write_slices(self, key: Key, plan: endpoints.SlicePlan) -> None:
-        for item in plan.create:
-            made = await self._client.create(SLICE, key[0], item)
-            self._expected.created(key, key_of(made), made["metadata"]["uid"])
-        for item in plan.update:
-            await self._client.update(SLICE, key[0], item)
-        for item in plan.delete:
-            await self._delete_slice(key, item)
-
-    async def _delete_slice(self, key: Key, item: Object) -> None:
-        uid = item["metadata"]["uid"]
-        try:
-            await self._client.delete(SLICE, *key_of(item), uid=uid)
-        except ApiError as error:
-            if error.status != 404:
-                raise
-            return
-        self._expected.deleted(key, key_of(item), uid)
-
     async def _write_legacy(self, key: Key, wanted: Object) -> None:
         present = self._legacy.store.get(key)
         if present is None:
@@ -102,8 +81,7 @@ class Endpointing:
             await self._client.update(ENDPOINTS, key[0], wanted)
 
     async def _drop(self, key: Key) -> None:
-        for item in self._managed(key):
-            await self._delete_slice(key, item)
+        await self._writer.write(key, endpoints.SlicePlan(delete=tuple(self._managed(key))))
         present = self._legacy.store.get(key)
         managed = (present or {}).get("metadata", {}).get("labels") or {}
         if present is not None and managed.get("endpoints.kubernetes.io/managed-by") == "endpoint-controller":

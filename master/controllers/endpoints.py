@@ -7,8 +7,7 @@ as few of the present ones as it can, `legacy` writes the same as one Endpoints 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -30,8 +29,7 @@ NEAR = frozenset(("PreferClose", "PreferSameZone", SAME_NODE))
 ZONE = "topology.kubernetes.io/zone"
 
 
-@dataclass(frozen=True)
-class SlicePlan:
+class SlicePlan(NamedTuple):
     create: tuple[Object, ...] = ()
     update: tuple[Object, ...] = ()
     delete: tuple[Object, ...] = ()

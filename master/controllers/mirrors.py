@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import orjson
 
-from master.controllers.endpoints import ENDPOINTS, MANAGED_BY, SERVICE_NAME, SLICE
+from master.controllers.endpoints import ENDPOINTS, MANAGED_BY, SERVICE_NAME, SLICE, SlicePlan
 from master.controllers.objects import Object, is_deleting, owner_reference
 
 MANAGER = "endpointslicemirroring-controller.k8s.io"
@@ -20,12 +19,6 @@ MOST = 1000
 """The most addresses of a subset that are repeated."""
 
 
-class Plan(NamedTuple):
-    create: tuple[Object, ...] = ()
-    update: tuple[Object, ...] = ()
-    delete: tuple[Object, ...] = ()
-
-
 def is_mirrored(endpoints: Object | None, service: Object | None) -> bool:
     """Whether the Service leaves its endpoints to whoever writes them."""
     if endpoints is None or service is None or is_deleting(endpoints) or service["spec"].get("selector"):
@@ -35,7 +28,7 @@ def is_mirrored(endpoints: Object | None, service: Object | None) -> bool:
     return not skipped and LEADER not in (meta.get("annotations") or {})
 
 
-def plan(endpoints: Object, present: Sequence[Object]) -> Plan:
+def plan(endpoints: Object, present: Sequence[Object]) -> SlicePlan:
     """What to change so that the slices repeat the Endpoints."""
     left = {_key(item): item for item in present}
     doubles = [item for item in present if left[_key(item)] is not item]
@@ -47,7 +40,7 @@ def plan(endpoints: Object, present: Sequence[Object]) -> Plan:
         elif _content(found) != _content(wanted):
             meta = {**found["metadata"], **{name: wanted["metadata"][name] for name in ("labels", "annotations")}}
             update.append({**found, **wanted, "metadata": meta})
-    return Plan(tuple(create), tuple(update), (*left.values(), *doubles))
+    return SlicePlan(tuple(create), tuple(update), (*left.values(), *doubles))
 
 
 def slices(endpoints: Object) -> list[Object]:
