@@ -9,8 +9,8 @@ compaction may drop them; so a compaction costs what it drops, not what is kept.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections import deque
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from master.store.spans import Span
@@ -37,17 +37,24 @@ class Version(NamedTuple):
 
 
 class Index:
-    def __init__(self) -> None:
+    def __init__(self, versions: Iterable[tuple[bytes, Version]] = ()) -> None:
+        """With the `versions` of a log, in the order they were written; the keys are sorted once."""
         self._chains: dict[bytes, list[Version]] = {}
-        self._keys: list[bytes] = []
         self._garbage: deque[tuple[int, bytes]] = deque()
+        for key, version in versions:
+            self._link(key, version)
+        self._keys = sorted(self._chains)
 
     def append(self, key: bytes, version: Version) -> None:
+        if key not in self._chains:
+            insort(self._keys, key)
+        self._link(key, version)
+
+    def _link(self, key: bytes, version: Version) -> None:
         revision = version.row >> POSITION_BITS
         chain = self._chains.get(key)
         if chain is None:
             self._chains[key] = [version]
-            insort(self._keys, key)
         else:
             if chain[-1].version:
                 self._garbage.append((revision, key))
@@ -88,15 +95,21 @@ class Index:
                 yield key, version
 
     def compact(self, revision: int) -> list[int]:
-        """Drops what nobody reading at `revision` or later can see; returns the dropped rows."""
-        rows = []
+        """Drops what nobody reading at `revision` or later can see; returns the dropped rows, oldest first.
+
+        A key's rows go from its oldest on, so that a purge cut short never brings back what was deleted.
+        """
+        dropped: Counter[bytes] = Counter()
         while self._garbage and self._garbage[0][0] <= revision:
-            key = self._garbage.popleft()[1]
+            dropped[self._garbage.popleft()[1]] += 1
+        rows = []
+        for key, count in dropped.items():
             chain = self._chains[key]
-            rows.append(chain.pop(0).row)
+            rows += [version.row for version in chain[:count]]
+            del chain[:count]
             if not chain:
                 self._forget(key)
-        return rows
+        return sorted(rows)
 
     def _forget(self, key: bytes) -> None:
         del self._chains[key]

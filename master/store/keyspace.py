@@ -50,9 +50,7 @@ class Keyspace:
         self._rows = rows
         self._recent: dict[int, bytes] = {}
         self._recent_bytes = 0
-        self._index = Index()
-        for key, version in loaded.versions:
-            self._index.append(key, version)
+        self._index = Index(loaded.versions)
         newest = revision_of(loaded.versions[-1][1].row) if loaded.versions else 1
         self.revision = self.head = max(newest, loaded.compact_revision)
         self.compact_revision = loaded.compact_revision
