@@ -24,7 +24,7 @@ from master.store.contract import (
     Txn,
 )
 from master.store.sqlite import SqliteStore
-from master.store.sqlite_files import PAGE_SIZE
+from master.store.sqlite.files import PAGE_SIZE
 
 
 @pytest.fixture

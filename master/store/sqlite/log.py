@@ -1,4 +1,4 @@
-"""The store on SQLite: one append-only table in WAL mode, each batch one transaction and one fsync.
+"""The log in SQLite: one append-only table, each batch one transaction and one fsync.
 
 How it works: rows are inserted on the event loop's thread, which only touches SQLite's page cache; the commit, with its
 write and fsync, runs in a thread of its own, as one call that does not hold Python's lock.  A second connection reads
@@ -8,36 +8,33 @@ what is committed and never waits for a write.  Keys and revisions are held in m
 from __future__ import annotations
 
 import asyncio
-import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import apsw
 import orjson
 
-from master.store.clocks import Clock
 from master.store.contract import DamagedError, StoreFileError, StoreStatus, StoreUnavailableError
-from master.store.engine import LogStore
 from master.store.index import Version, revision_of
 from master.store.log import Batch, Loaded, Row
-from master.store.retention import Retention
-from master.store.sqlite_files import PAGE_SIZE, FileLock, check_file, connect_reader, connect_writer, create_file
+from master.store.sqlite.files import PAGE_SIZE, FileLock, check_file, connect_reader, connect_writer, create_file
+from master.store.sqlite.rows import (
+    COMPACTED,
+    GRANT,
+    INSERT,
+    LEASES,
+    MARK_COMPACTED,
+    ONE_ROW,
+    PURGE,
+    REVOKE,
+    ROWS,
+    VERSIONS,
+    checked,
+    columns_of,
+)
+from master.store.sqlite.tidying import Tidying
 from master.store.threads import WorkThread
-
-INSERT = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?)"
-SELECT = "SELECT number, key, value, create_revision, version, lease, checksum FROM log"
-ONE_ROW = f"{SELECT} WHERE number = ?"
-ROWS = f"{SELECT} WHERE number >= ? AND number < ? ORDER BY number LIMIT ?"
-VERSIONS = "SELECT key, number, create_revision, version, lease FROM log ORDER BY number"
-PURGE = "DELETE FROM log WHERE number IN (SELECT value FROM json_each(?))"
-MARK_COMPACTED = "INSERT OR REPLACE INTO marks VALUES ('compacted', ?)"
-
-# Free pages are given back when there are more of them than pages in use: new rows fill them otherwise.
-VACUUM_FROM = 256
-VACUUM_PAGES = 256
 
 
 class SqliteLog:
@@ -59,12 +56,13 @@ class SqliteLog:
             raise
         self._thread = WorkThread("store-writer")
         self._turn = asyncio.Lock()
+        self._tidying = Tidying(path, self._writer, self._thread, self._turn)
 
     def load(self) -> Loaded:
         try:
             versions = [(key, Version(*version)) for key, *version in self._reader.execute(VERSIONS)]
-            leases = dict(self._reader.execute("SELECT lease, ttl FROM leases"))
-            compacted = self._reader.execute("SELECT revision FROM marks WHERE name = 'compacted'").get
+            leases = dict(self._reader.execute(LEASES))
+            compacted = self._reader.execute(COMPACTED).get
         except apsw.Error as error:
             raise StoreFileError(f"store {self._path} is damaged: {error}") from error
         return Loaded(versions, leases, compacted or 0)
@@ -79,24 +77,22 @@ class SqliteLog:
                 if isinstance(error, apsw.Error):
                     raise StoreUnavailableError(f"store {self._path}: {error}") from error
                 raise
+        self._tidying.after_commit(purged=bool(batch.purged))
 
     def _insert(self, batch: Batch) -> None:
         writer = self._writer
         writer.execute("BEGIN IMMEDIATE")
-        writer.executemany(INSERT, map(_columns, batch.rows))
+        writer.executemany(INSERT, map(columns_of, batch.rows))
         if batch.granted:
-            writer.executemany("INSERT INTO leases VALUES (?, ?)", batch.granted.items())
+            writer.executemany(GRANT, batch.granted.items())
         if batch.revoked:
-            writer.executemany("DELETE FROM leases WHERE lease = ?", ((lease,) for lease in batch.revoked))
+            writer.executemany(REVOKE, ((lease,) for lease in batch.revoked))
         if batch.compact_revision:
             writer.execute(MARK_COMPACTED, (batch.compact_revision,))
 
     def _finish(self, batch: Batch) -> None:
         if batch.purged:
             self._writer.execute(PURGE, (orjson.dumps(batch.purged).decode(),))
-            free, pages = self._writer.pragma("freelist_count"), self._writer.pragma("page_count")
-            if free > VACUUM_FROM and free > pages // 2:
-                self._writer.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
         self._writer.execute("COMMIT")
 
     def _roll_back(self) -> None:
@@ -110,11 +106,11 @@ class SqliteLog:
             raise _unreadable(f"key {key!r} at revision {revision_of(number)}", error) from error
         if not found:
             raise DamagedError(f"key {key!r} at revision {revision_of(number)}: its row is missing")
-        return _checked(found[0]).value
+        return checked(found[0]).value
 
     def rows(self, first: int, end: int, limit: int) -> list[Row]:
         try:
-            return [_checked(columns) for columns in self._reader.execute(ROWS, (first, end, limit))]
+            return [checked(columns) for columns in self._reader.execute(ROWS, (first, end, limit))]
         except apsw.Error as error:
             raise _unreadable(f"log from revision {revision_of(first)} on", error) from error
 
@@ -145,10 +141,11 @@ class SqliteLog:
         self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
     async def close(self) -> None:
-        async with self._turn:
-            self.release()
+        await self._tidying.finish()
+        self.release()
 
     def release(self) -> None:
+        self._tidying.release()
         self._thread.stop()
         self._reader.close()
         self._writer.close()
@@ -160,40 +157,3 @@ def _unreadable(what: str, error: apsw.Error) -> Exception:
     if isinstance(error, apsw.CorruptError | apsw.NotADBError):
         return DamagedError(f"{what}: {error}")
     return StoreUnavailableError(f"{what}: {error}")
-
-
-def _columns(row: Row) -> tuple[int, bytes, int, int, int, int, bytes]:
-    number, key, value, created, version, lease = row
-    return number, key, created, version, lease, _checksum(row), value
-
-
-def _checksum(row: Row) -> int:
-    head = struct.pack(">qqqq", row.number, row.create_revision, row.version, row.lease)
-    return zlib.crc32(row.value, zlib.crc32(row.key, zlib.crc32(head)))
-
-
-def _checked(columns: tuple[Any, ...]) -> Row:
-    *stored, checksum = columns
-    row = Row(*stored)
-    if _checksum(row) != checksum:
-        raise DamagedError(f"key {row.key!r} at revision {revision_of(row.number)}: the checksum is wrong")
-    return row
-
-
-class SqliteStore(LogStore):
-    @classmethod
-    def open(
-        cls,
-        path: Path | str,
-        *,
-        clock: Clock | None = None,
-        retention: Retention | None = None,
-        quota: int | None = None,
-    ) -> SqliteStore:
-        """Makes the file when there is none; its folder exists.  Raises StoreFileError."""
-        rows = SqliteLog(Path(path), quota)
-        try:
-            return cls(rows, clock, retention)
-        except BaseException:
-            rows.release()
-            raise

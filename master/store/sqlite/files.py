@@ -13,26 +13,13 @@ from pathlib import Path
 
 import apsw
 
+from kube.files import sync_folder
 from master.store.contract import StoreFileError
+from master.store.sqlite.rows import SCHEMA
 
 APPLICATION_ID = 0x77687279  # "whry"
 SCHEMA_VERSION = 1
 PAGE_SIZE = 4096
-
-# The value comes last: reading the columns before it skips the pages that a long one overflows to.
-SCHEMA = """
-CREATE TABLE log (
-  number INTEGER PRIMARY KEY,  -- revision << 20 | position in it
-  key BLOB NOT NULL,
-  create_revision INTEGER NOT NULL,
-  version INTEGER NOT NULL,    -- 0: deleted
-  lease INTEGER NOT NULL,
-  checksum INTEGER NOT NULL,
-  value BLOB NOT NULL
-);
-CREATE TABLE leases (lease INTEGER PRIMARY KEY, ttl INTEGER NOT NULL);
-CREATE TABLE marks (name TEXT PRIMARY KEY, revision INTEGER NOT NULL) WITHOUT ROWID;
-"""
 
 
 class FileLock:
@@ -87,25 +74,22 @@ def create_file(path: Path) -> None:
     sync_folder(path.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def connect(path: Path) -> apsw.Connection:
+    """To a file that exists."""
+    return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
 
 
 def connect_writer(path: Path, quota: int | None) -> apsw.Connection:
-    """`quota` bounds the file in bytes."""
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    """`quota` bounds the file in bytes.  Checkpoints are `tidying`'s."""
+    connection = connect(path)
     connection.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA cache_size=-2048; PRAGMA wal_autocheckpoint=1000; PRAGMA journal_size_limit=16777216")
+    connection.execute("PRAGMA cache_size=-2048; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=16777216")
     if quota is not None:
         connection.execute(f"PRAGMA max_page_count={max(1, quota // PAGE_SIZE)}")
     return connection
 
 
 def connect_reader(path: Path) -> apsw.Connection:
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    connection = connect(path)
     connection.execute("PRAGMA query_only=ON; PRAGMA cache_size=-2048")
     return connection
