@@ -242,7 +242,9 @@ class Agent:
             host_dns=parse_resolv_conf(_text(RESOLV_CONF)),
             allocatable=allocatable,
             memory=has.memory,
+            cpus=has.cpus,
             cgroup_root=self.config.runtime.cgroup,
+            seccomp=str(self.layout.root / "var/lib/kubelet/seccomp"),
         )
 
     @cached_property

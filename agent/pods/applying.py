@@ -140,7 +140,7 @@ class Hands:
         try:
             if tools.cgroups:
                 cgroups.lift_limits(parent)
-            await tools.runtime.update_resources(step.id, container_resources(container, qos_class(pod), node.memory))
+            await tools.runtime.update_resources(step.id, container_resources(container, qos_class(pod), node))
             self.memory.given[step.id] = resources_text(container)
         except RuntimeFailure as failure:
             if failure.unreachable:
@@ -148,7 +148,7 @@ class Hands:
             self.memory.resize_held = Trouble("Error", str(failure), tools.clock() + RESIZE_RETRY)
         finally:
             if tools.cgroups:
-                cgroups.set_limits(parent, pod_resources(pod))
+                cgroups.set_limits(parent, pod_resources(pod, node.cpus))
 
     async def _forget(self, step: Forget, pod: Pod) -> None:
         meta, paths = pod["metadata"], self.tools.paths

@@ -8,6 +8,7 @@ from typing import Any
 
 from agent.pods.environment import Surroundings, container_environment, expand
 from agent.pods.observed import Pod
+from agent.pods.places import NodeFacts
 from agent.pods.planning import spec_hash
 from agent.pods.resizing import resources_text
 from agent.pods.resources import container_resources, qos_class
@@ -30,7 +31,7 @@ class Prepared:
 
     image: Image
     mounts: tuple[Mount, ...]
-    node_memory: int
+    node: NodeFacts
     target_id: str = ""
 
 
@@ -61,8 +62,8 @@ def container_config(
         stdin=bool(container.get("stdin")),
         stdin_once=bool(container.get("stdinOnce")),
         tty=bool(container.get("tty")),
-        resources=container_resources(container, qos_class(pod), prepared.node_memory),
-        security=container_security(pod, container, prepared.image, prepared.target_id),
+        resources=container_resources(container, qos_class(pod), prepared.node),
+        security=container_security(pod, container, prepared.image, prepared.target_id, prepared.node.seccomp),
     )
 
 

@@ -25,20 +25,35 @@ LONGEST_ANSWER = 10 << 10
 USER_AGENT = "kube-probe/1.36"
 REDIRECTS = {301, 302, 303, 307, 308}
 MOST_REDIRECTS = 10
-SERVING = b"\x08\x01"
-"""grpc.health.v1.HealthCheckResponse with status SERVING."""
+HEALTH = {b"\x08\x01": "SERVING", b"\x08\x02": "NOT_SERVING", b"\x08\x03": "SERVICE_UNKNOWN"}
+"""grpc.health.v1.HealthCheckResponse by what is in it."""
 
 
 class Outcome(Enum):
+    """WARNING counts as success, and is told: an HTTP server sent us elsewhere."""
+
     SUCCESS = "success"
+    WARNING = "warning"
     FAILURE = "failure"
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """`served`: an HTTP server answered, whatever it said."""
+
     outcome: Outcome
     said: str = ""
+    served: bool = False
+
+    @property
+    def well(self) -> bool:
+        return self.outcome in {Outcome.SUCCESS, Outcome.WARNING}
+
+    @property
+    def done(self) -> bool:
+        """Whether a lifecycle hook was carried out: it need only reach its server."""
+        return self.well or self.served
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,28 +114,36 @@ async def _exec(runtime: Runtime, given: Mapping[str, Any], asked: Asked, timeou
 async def _http(runtime: Runtime, given: Mapping[str, Any], asked: Asked, timeout: float) -> Answer:
     place = Place(str(given.get("scheme") or "HTTP").lower(), _host(given, asked), _port(given, asked), _path(given))
     for _ in range(MOST_REDIRECTS + 1):
-        status, location = await _get(place, given.get("httpHeaders") or ())
-        if status not in REDIRECTS or not location:
+        response = await _get(place, given.get("httpHeaders") or ())
+        if response.status not in REDIRECTS or not response.location:
             break
-        there = place.redirected(location)
-        if there.host != place.host:
-            return Answer(Outcome.SUCCESS)  # where others answer says nothing of this container
+        there = place.redirected(response.location)
+        if there.host != place.host:  # where others answer says nothing of this container
+            return Answer(Outcome.WARNING, f"Probe terminated redirects, Response body: {response.body}", True)
         place = there
     else:
-        return Answer(Outcome.FAILURE, f"stopped after {MOST_REDIRECTS} redirects")
-    if 200 <= status < 400:
-        return Answer(Outcome.SUCCESS)
-    return Answer(Outcome.FAILURE, f"HTTP probe failed with statuscode: {status}")
+        return Answer(Outcome.FAILURE, f"stopped after {MOST_REDIRECTS} redirects", True)
+    if 200 <= response.status < 400:
+        return Answer(Outcome.SUCCESS, served=True)
+    return Answer(Outcome.FAILURE, f"HTTP probe failed with statuscode: {response.status}", True)
 
 
-async def _get(place: Place, headers: Iterable[Mapping[str, str]]) -> tuple[int, str]:
-    """The status, and where it leads on."""
+@dataclass(frozen=True, slots=True)
+class Response:
+    """`location` is where it leads on; the body is read only then."""
+
+    status: int
+    location: str = ""
+    body: str = ""
+
+
+async def _get(place: Place, headers: Iterable[Mapping[str, str]]) -> Response:
     secure = _unverified() if place.scheme == "https" else None
     reader, writer = await asyncio.open_connection(place.host, place.port, ssl=secure)
     try:
         writer.write(_request(place, headers))
         await writer.drain()
-        return await _status(reader)
+        return await _response(reader)
     finally:
         writer.close()
 
@@ -140,8 +163,23 @@ async def _grpc(runtime: Runtime, given: Mapping[str, Any], asked: Asked, timeou
         try:
             answer = await check(request, timeout=timeout)
         except grpc.aio.AioRpcError as error:
-            return Answer(Outcome.FAILURE, f"gRPC probe failed: {error.code().name}: {error.details()}")
-    return Answer(Outcome.SUCCESS if SERVING in answer else Outcome.FAILURE, "" if SERVING in answer else "not serving")
+            return Answer(Outcome.FAILURE, _grpc_complaint(error, f"{_bracketed(asked.ip)}:{given['port']}", timeout))
+    state = HEALTH.get(answer, "UNKNOWN")
+    if state == "SERVING":
+        return Answer(Outcome.SUCCESS)
+    return Answer(Outcome.FAILURE, f'service unhealthy (responded with "{state}")')
+
+
+def _grpc_complaint(error: grpc.aio.AioRpcError, place: str, timeout: float) -> str:
+    """A connection is tried for as long as the probe may take: one that never came is a timeout."""
+    if error.code() is grpc.StatusCode.UNAVAILABLE:
+        return f'timeout: failed to connect service "{place}" within {timeout:g}s: context deadline exceeded'
+    if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+        said = "this server does not implement the grpc health protocol (grpc.health.v1.Health)"
+        return f"error: {said}: {error.details()}"
+    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return f"timeout: health rpc did not complete within {timeout:g}s"
+    return f"error: health rpc probe failed: rpc error: code = {error.code().name.title()} desc = {error.details()}"
 
 
 async def _sleep(runtime: Runtime, given: Mapping[str, Any], asked: Asked, timeout: float) -> Answer:
@@ -195,15 +233,27 @@ def _request(place: Place, given: Iterable[Mapping[str, str]]) -> bytes:
     return "\r\n".join(lines).encode()
 
 
-async def _status(reader: asyncio.StreamReader) -> tuple[int, str]:
+async def _response(reader: asyncio.StreamReader) -> Response:
     line = (await reader.readline()).split(None, 2)
     if len(line) < 2 or not line[0].startswith(b"HTTP/") or not line[1].isdigit():
         raise ValueError("malformed HTTP response")
-    location = ""
-    while (header := (await reader.readline()).decode(errors="replace").strip()) and not location:
+    headers: dict[str, str] = {}
+    while header := (await reader.readline()).decode(errors="replace").strip():
         name, _, value = header.partition(":")
-        location = value.strip() if name.lower() == "location" else ""
-    return int(line[1]), location
+        headers[name.lower()] = value.strip()
+    if "location" not in headers:
+        return Response(int(line[1]))
+    length = headers.get("content-length", "")
+    most = min(int(length), LONGEST_ANSWER) if length.isdigit() else LONGEST_ANSWER
+    return Response(int(line[1]), headers["location"], await _body(reader, most))
+
+
+async def _body(reader: asyncio.StreamReader, most: int) -> str:
+    """What the server sends before it closes, up to `most` bytes."""
+    found = b""
+    while len(found) < most and (block := await reader.read(most - len(found))):
+        found += block
+    return found.decode(errors="replace")
 
 
 def _path(given: Mapping[str, Any]) -> str:

@@ -37,7 +37,11 @@ class Paths:
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """The node as its pods see it; `cgroup_root` is the cgroup under which all pods lie, `/` on a machine of its own."""
+    """The node as its pods see it.
+
+    `memory` and `cpus` are all it has; `cgroup_root` is the cgroup under which all pods lie, `/` on a machine of its own;
+    `seccomp` is the folder of its profiles.
+    """
 
     name: str
     ips: tuple[str, ...] = ()
@@ -46,7 +50,9 @@ class NodeFacts:
     host_dns: Dns = field(default_factory=Dns)
     allocatable: Mapping[str, str] = field(default_factory=dict)
     memory: int = 0
+    cpus: float = 0.0
     cgroup_root: str = "/"
+    seccomp: str = "/var/lib/kubelet/seccomp"
 
 
 def parse_resolv_conf(text: str) -> Dns:

@@ -13,6 +13,7 @@ from agent.pods import cgroups
 from agent.pods.admitting import Rejection, rejection
 from agent.pods.memory import Memory
 from agent.pods.observed import Pod
+from agent.pods.places import NodeFacts
 from agent.pods.references import references
 from agent.pods.resources import cgroup_parent, pod_resources, qos_class
 from agent.pods.sandboxes import hosts_file
@@ -32,6 +33,7 @@ from agent.pods.volumes.mounting import (
     write_files,
 )
 from agent.pods.volumes.payloads import Missing, payload, tokens_asked
+from kube import quantities
 from kube.errors import ApiError
 
 log = logging.getLogger(__name__)
@@ -69,8 +71,9 @@ async def prepare(tools: Tools, pod: Pod, memory: Memory) -> None:
     meta = pod["metadata"]
     tools.paths.log_folder(meta["namespace"], meta["name"], meta["uid"]).mkdir(parents=True, exist_ok=True)
     if tools.cgroups:
-        parent = cgroup_parent(tools.node().cgroup_root, pod, qos_class(pod))
-        cgroups.set_limits(parent, pod_resources(pod))
+        node = tools.node()
+        parent = cgroup_parent(node.cgroup_root, pod, qos_class(pod))
+        cgroups.set_limits(parent, pod_resources(pod, node.cpus))
     memory.prepared = True
 
 
@@ -103,12 +106,18 @@ async def _volume(tools: Tools, pod: Pod, asked: Volume, memory: Memory) -> Volu
     """The volume made ready; a claim is looked up once."""
     uid, group = pod["metadata"]["uid"], group_of(pod)
     volume = memory.volumes.get(asked["name"]) or await tools.claims.volume(pod, asked)
-    make_volume(volume, uid, tools.paths, group)
+    make_volume(volume, uid, tools.paths, group, _memory_room(pod, tools.node()))
     if asked["name"] not in memory.volumes:
         await asyncio.to_thread(give_volume, volume, pod)
     if kind_of(volume) in FILES:
         await _write(tools, pod, volume, memory)
     return volume
+
+
+def _memory_room(pod: Pod, node: NodeFacts) -> int:
+    """The most that a volume in memory can hold: what the pod may use, or what all pods may."""
+    whole = quantities.value(node.allocatable.get("memory", "0"))
+    return min(filter(None, (whole, pod_resources(pod).memory_limit)), default=0)
 
 
 async def _write(tools: Tools, pod: Pod, volume: Volume, memory: Memory) -> None:

@@ -18,6 +18,12 @@ from agent.pods.recording import Recorder
 from agent.runtime.contract import Runtime
 
 KINDS = ("startupProbe", "livenessProbe", "readinessProbe")
+TOLD = {
+    Outcome.WARNING: ("ProbeWarning", "warning"),
+    Outcome.FAILURE: ("Unhealthy", "failed"),
+    Outcome.UNKNOWN: ("Unhealthy", "errored and resulted in unknown state"),
+}
+"""Reason of the event, and what it says of the probe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,7 @@ class Tally:
     def count(self, answer: Outcome, probe: Mapping[str, Any]) -> Tally:
         if answer is Outcome.UNKNOWN:
             return self
-        if answer is Outcome.SUCCESS:
+        if answer in {Outcome.SUCCESS, Outcome.WARNING}:
             successes = self.successes + 1
             return Tally(self.holds or successes >= int(probe.get("successThreshold") or 1), successes)
         failures = self.failures + 1
@@ -160,11 +166,9 @@ class Prober:
 
     async def _ask(self, probed: Probed, probe: Mapping[str, Any], title: str) -> Answer:
         answer = await ask(self._runtime, probe, probed.asked, float(probe.get("timeoutSeconds") or 1))
-        if answer.outcome is not Outcome.SUCCESS:
-            how = "failed" if answer.outcome is Outcome.FAILURE else "errored and resulted in unknown state"
-            self._recorder.record(
-                probed.pod, "Warning", "Unhealthy", f"{title} probe {how}: {answer.said}", probed.name
-            )
+        if told := TOLD.get(answer.outcome):
+            reason, how = told
+            self._recorder.record(probed.pod, "Warning", reason, f"{title} probe {how}: {answer.said}", probed.name)
         return answer
 
     def _doom(self, probed: Probed, probe: Mapping[str, Any], what: str) -> None:

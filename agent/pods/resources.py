@@ -1,7 +1,8 @@
 """Requests and limits of a spec as the kernel takes them, and the cgroup a pod lies in by its quality of service.
 
 Facts: 1,024 shares a core (at least 2), a period of 100 ms, OOM scores -997 for Guaranteed, 1000 for BestEffort, and
-between, by the share of the node's memory that was asked for.
+between, by the share of the node's memory that was asked for.  A limit of more CPUs than the node has is what it has: cgroup
+version 1 refuses a child more than its parents have, and the node may be inside a cgroup itself.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from agent.pods.places import NodeFacts
 from agent.runtime.words import Resources
 from kube import quantities
 
@@ -26,15 +28,15 @@ def requests_of(container: Container) -> dict[str, str]:
     return {**limits, **requests}
 
 
-def container_resources(container: Container, qos: str, node_memory: int) -> Resources:
+def container_resources(container: Container, qos: str, node: NodeFacts) -> Resources:
     limits = (container.get("resources") or {}).get("limits") or {}
     requests = requests_of(container)
     return Resources(
         cpu_period=PERIOD,
-        cpu_quota=_quota(limits),
+        cpu_quota=_quota(quantities.milli_value(limits["cpu"]) if "cpu" in limits else 0, node.cpus),
         cpu_shares=shares(quantities.milli_value(requests["cpu"]) if "cpu" in requests else 0),
         memory_limit=quantities.value(limits["memory"]) if "memory" in limits else 0,
-        oom_score_adj=_oom_score(qos, requests, node_memory),
+        oom_score_adj=_oom_score(qos, requests, node.memory),
         hugepages={
             name.removeprefix("hugepages-"): quantities.value(text)
             for name, text in limits.items()
@@ -43,10 +45,11 @@ def container_resources(container: Container, qos: str, node_memory: int) -> Res
     )
 
 
-def pod_resources(pod: Mapping[str, Any]) -> Resources:
+def pod_resources(pod: Mapping[str, Any], cpus: float = 0.0) -> Resources:
     """The limits of the pod's own cgroup: its own, or sums over its containers, and a limit only where each has one.
 
     An init container does not run beside the others, so the larger of the two needs counts; sidecars add to both.
+    `cpus` is what the node has, 0 for any number.
     """
     spec = pod["spec"]
     mains = list(spec["containers"])
@@ -72,7 +75,7 @@ def pod_resources(pod: Mapping[str, Any]) -> Resources:
     cpu, memory = whole("cpu", "limits", quantities.milli_value), whole("memory", "limits", quantities.value)
     return Resources(
         cpu_period=PERIOD,
-        cpu_quota=max(LEAST_QUOTA, cpu * PERIOD // 1000) if cpu else 0,
+        cpu_quota=_quota(cpu or 0, cpus),
         cpu_shares=shares(asked),
         memory_limit=memory or 0,
     )
@@ -111,10 +114,11 @@ def _is_guaranteed(container: Container) -> bool:
     )
 
 
-def _quota(limits: Mapping[str, str]) -> int:
-    if "cpu" not in limits:
+def _quota(milli: int, cpus: float) -> int:
+    if not milli:
         return 0
-    return max(LEAST_QUOTA, quantities.milli_value(limits["cpu"]) * PERIOD // 1000)
+    most = round(cpus * 1000) or milli
+    return max(LEAST_QUOTA, min(milli, most) * PERIOD // 1000)
 
 
 def _oom_score(qos: str, requests: Mapping[str, str], node_memory: int) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 from agent.pods.observed import Pod
 from agent.pods.places import NodeFacts, Paths
 from agent.pods.resources import cgroup_parent, qos_class
-from agent.pods.security import namespaces
+from agent.pods.security import namespaces, sysctl_name
 from agent.runtime.words import Dns, PortMapping, Profile, SandboxConfig
 
 POD_NAME = "io.kubernetes.pod.name"
@@ -56,7 +56,7 @@ def sandbox_config(pod: Pod, attempt: int, node: NodeFacts, paths: Paths) -> San
             GRACE: str(spec.get("terminationGracePeriodSeconds", 30)),
         },
         cgroup_parent=cgroup_parent(node.cgroup_root, pod, qos_class(pod)),
-        sysctls={sysctl["name"]: sysctl["value"] for sysctl in security.get("sysctls") or ()},
+        sysctls={sysctl_name(sysctl["name"]): sysctl["value"] for sysctl in security.get("sysctls") or ()},
         namespaces=namespaces(pod),
         privileged=any((c.get("securityContext") or {}).get("privileged") for c in containers),
         seccomp=Profile("RuntimeDefault"),

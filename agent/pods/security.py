@@ -6,7 +6,7 @@ A container's own field goes before the pod's.  Paths that are masked are runc's
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from agent.runtime.words import Image, Namespace, Namespaces, Profile, Security
@@ -40,9 +40,6 @@ SAFE_SYSCTLS = {
     "net.ipv4.tcp_syncookies",
     "net.ipv4.tcp_wmem",
 }
-SECCOMP_FOLDER = PurePosixPath("/var/lib/kubelet/seccomp")
-
-
 UNSUPPORTED = "UnsupportedPodSpec"
 APPARMOR = Path("/sys/module/apparmor/parameters/enabled")
 
@@ -71,9 +68,12 @@ def namespaces(pod: Mapping[str, Any], target_id: str = "") -> Namespaces:
 
 
 def container_security(
-    pod: Mapping[str, Any], container: Mapping[str, Any], image: Image | None, target_id: str = ""
+    pod: Mapping[str, Any], container: Mapping[str, Any], image: Image | None, target_id: str = "", profiles: str = ""
 ) -> Security:
-    """Refused when the image would run as root against the spec's word, or the spec asks for what is not done."""
+    """Refused when the image would run as root against the spec's word, or the spec asks for what is not done.
+
+    `profiles` is the folder of the node's seccomp profiles.
+    """
     outer, own = pod["spec"].get("securityContext") or {}, container.get("securityContext") or {}
     both = {**outer, **own}
     privileged = bool(own.get("privileged"))
@@ -83,7 +83,7 @@ def container_security(
     capabilities = own.get("capabilities") or {}
     unmasked = own.get("procMount") == "Unmasked" or privileged
     return Security(
-        user=user if user is not None else _image_user(image),
+        user=user if user is not None else image_user(image),
         group=both.get("runAsGroup"),
         supplemental_groups=_groups(outer),
         add_capabilities=tuple(name.removeprefix("CAP_") for name in capabilities.get("add") or ()),
@@ -93,10 +93,19 @@ def container_security(
         no_new_privileges=own.get("allowPrivilegeEscalation") is False and not privileged,
         masked_paths=() if unmasked else MASKED,
         readonly_paths=() if unmasked else READONLY,
-        seccomp=None if privileged else _seccomp(both.get("seccompProfile")),
+        seccomp=None if privileged else _seccomp(both.get("seccompProfile"), profiles),
         apparmor=None if privileged else _apparmor(both.get("appArmorProfile")),
         namespaces=namespaces(pod, target_id),
     )
+
+
+def common_user(pod: Mapping[str, Any]) -> int | None:
+    """The user that every container of the pod is told to run as; None where they differ or one is not told."""
+    spec = pod["spec"]
+    outer = (spec.get("securityContext") or {}).get("runAsUser")
+    containers = [*spec["containers"], *(spec.get("initContainers") or ())]
+    users = {(container.get("securityContext") or {}).get("runAsUser", outer) for container in containers}
+    return users.pop() if len(users) == 1 else None
 
 
 def check_pod(
@@ -125,8 +134,14 @@ def check_pod(
     if confined and not (_has_apparmor() if apparmor is None else apparmor):
         raise Refused("Cannot enforce AppArmor: AppArmor is not enabled on the host", "AppArmor")
     for sysctl in outer.get("sysctls") or ():
-        if sysctl["name"] not in SAFE_SYSCTLS | unsafe_sysctls:
+        if sysctl_name(sysctl["name"]) not in SAFE_SYSCTLS | unsafe_sysctls:
             raise Refused(f'forbidden sysctl: "{sysctl["name"]}" not allowlisted', "SysctlForbidden")
+
+
+def sysctl_name(given: str) -> str:
+    """With dots between its parts: it may be written with slashes, and then a dot belongs to a part (sysctl.d(5))."""
+    separator = next((char for char in given if char in "./"), ".")
+    return given if separator == "." else given.translate(str.maketrans("./", "/."))
 
 
 def _has_apparmor() -> bool:
@@ -152,8 +167,9 @@ def _require_non_root(pod: Mapping[str, Any], name: str, user: int | None, image
         raise Refused(f"container has runAsNonRoot and image will run as root {where}")
 
 
-def _image_user(image: Image | None) -> int | None:
-    return image.user if image and isinstance(image.user, int) else None
+def image_user(image: Image | None) -> int | str | None:
+    """Whom the image runs as; one that names nobody runs as root."""
+    return (image.user if image.user is not None else 0) if image else None
 
 
 def _groups(outer: Mapping[str, Any]) -> tuple[int, ...]:
@@ -161,11 +177,11 @@ def _groups(outer: Mapping[str, Any]) -> tuple[int, ...]:
     return (*(outer.get("supplementalGroups") or ()), *extra)
 
 
-def _seccomp(profile: Mapping[str, Any] | None) -> Profile:
+def _seccomp(profile: Mapping[str, Any] | None, folder: str) -> Profile:
     if not profile:
         return Profile("Unconfined")
     file = profile.get("localhostProfile") or ""
-    return Profile(profile["type"], str(SECCOMP_FOLDER / file) if file else "")
+    return Profile(profile["type"], f"{folder}/{file}" if file else "")
 
 
 def _apparmor(profile: Mapping[str, Any] | None) -> Profile | None:

@@ -9,7 +9,7 @@ from functools import partial
 
 from agent.pods.containers import Prepared, container_config, find_container
 from agent.pods.environment import ConfigError, container_environment
-from agent.pods.handling import Asked, Outcome, ask
+from agent.pods.handling import Asked, ask
 from agent.pods.images import ImageTrouble, logins
 from agent.pods.memory import Memory
 from agent.pods.observed import Observed, Pod, Trouble
@@ -63,7 +63,7 @@ async def _create(tools: Tools, pod: Pod, memory: Memory, seen: Observed, step: 
         meta = pod["metadata"]
         log = tools.paths.log(meta["namespace"], meta["name"], meta["uid"], step.name, step.attempt)
         log.parent.mkdir(parents=True, exist_ok=True)
-        prepared = Prepared(image, mounts, tools.node().memory, _target(container, seen))
+        prepared = Prepared(image, mounts, tools.node(), _target(container, seen))
         config = container_config(pod, container, step.attempt, prepared, around)
     except (ConfigError, Refused, Unsupported, OSError) as error:
         _trouble(tools, pod, memory, step, "CreateContainerConfigError", str(error))
@@ -98,7 +98,7 @@ async def _post_start(tools: Tools, pod: Pod, memory: Memory, seen: Observed, st
         return
     ip = seen.sandbox.ips[0] if seen.sandbox and seen.sandbox.ips else "127.0.0.1"
     answer = await ask(tools.runtime, hook, Asked(container_id, ip, container), HOOK_TIMEOUT)
-    if answer.outcome is Outcome.SUCCESS:
+    if answer.done:
         return
     tools.recorder.record(pod, "Warning", "FailedPostStartHook", "PostStartHook failed", step.name)
     tools.recorder.record(pod, "Normal", "Killing", "FailedPostStartHook", step.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from agent.pods.containers import find_container
-from agent.pods.handling import Asked, Outcome, ask
+from agent.pods.handling import Asked, ask
 from agent.pods.observed import Pod
 from agent.pods.steps import Stop
 from agent.pods.tools import Tools
@@ -37,6 +37,6 @@ async def _pre_stop(tools: Tools, pod: Pod, step: Stop, ip: str) -> None:
     if not hook:
         return
     answer = await ask(tools.runtime, hook, Asked(step.id, ip, container), step.grace)
-    if answer.outcome is not Outcome.SUCCESS:
+    if not answer.done:
         tools.recorder.record(pod, "Warning", "FailedPreStopHook", "PreStopHook failed", step.name)
         log.info("preStop failed pod=%s container=%s said=%s", pod["metadata"]["name"], step.name, answer.said)

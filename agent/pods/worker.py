@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Collection
 from typing import Any
 
 import aiohttp
@@ -37,6 +38,11 @@ log = logging.getLogger(__name__)
 RETRY = 1.0
 SWEEP = 60.0
 CATCHING_UP = 0.01
+TOLD = ("labels", "annotations", "generation")
+CONFIGURATION = frozenset({"CreateContainerConfigError", "CreateContainerError"})
+WITHOUT_IMAGE = frozenset({"ErrImageNeverPull", "ErrImagePull", "ImagePullBackOff", "InvalidImageName"})
+MENDABLE = CONFIGURATION | WITHOUT_IMAGE
+"""Reasons for which a container waits that another spec, or what it names, may end."""
 DEADLINE_SAID = "Pod was active on the node longer than the specified deadline"
 TROUBLES = (RuntimeFailure, ApiError, aiohttp.ClientError, OSError, TimeoutError)
 
@@ -61,8 +67,9 @@ class Worker:
     def update(self, pod: Pod) -> None:
         """The API's newest word on the pod."""
         before, now = self.pod["metadata"], pod["metadata"]
-        if any(before.get(told) != now.get(told) for told in ("labels", "annotations")):
+        if any(before.get(told) != now.get(told) for told in TOLD):
             self.memory.refresh_at = 0.0
+            self._retry(MENDABLE)
         self.pod = pod
         self.compare(pod)
         if is_deleted(pod):
@@ -100,12 +107,12 @@ class Worker:
         """An object the pod refers to changed."""
         self.memory.refresh_at = 0.0
         self.memory.prepare_at = 0.0
-        self._retry({"CreateContainerConfigError"})
+        self._retry(CONFIGURATION)
         self.wake()
 
     def images_changed(self) -> None:
         """An image arrived: who waits for one need not wait longer."""
-        self._retry({"ErrImageNeverPull", "ErrImagePull", "ImagePullBackOff"})
+        self._retry(WITHOUT_IMAGE)
         self.wake()
 
     def owns(self, container_id: str) -> bool:
@@ -236,7 +243,7 @@ class Worker:
     def _attempts(self) -> list[Attempt]:
         return [attempt for attempts in self.sight.attempts.values() for attempt in attempts]
 
-    def _retry(self, reasons: set[str]) -> None:
+    def _retry(self, reasons: Collection[str]) -> None:
         for name, trouble in self.memory.troubles.items():
             if trouble.reason in reasons:
                 self.memory.troubles[name] = Trouble(trouble.reason, trouble.message)

@@ -111,7 +111,7 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class Security:
-    user: int | None = None
+    user: int | str | None = None
     group: int | None = None
     supplemental_groups: tuple[int, ...] = ()
     add_capabilities: tuple[str, ...] = ()

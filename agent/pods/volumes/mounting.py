@@ -45,8 +45,11 @@ def host_folder(volume: Volume, uid: str, paths: Paths) -> Path:
     return paths.volume(uid, kind, volume["name"])
 
 
-def make_volume(volume: Volume, uid: str, paths: Paths, group: int | None = None) -> None:
-    """Make an emptyDir, check a hostPath, mount the tmpfs that files will lie in.  Done twice, it does nothing."""
+def make_volume(volume: Volume, uid: str, paths: Paths, group: int | None = None, room: int = 0) -> None:
+    """Make an emptyDir, check a hostPath, mount the tmpfs that files will lie in.  Done twice, it does nothing.
+
+    `room` is the most that a volume in memory may hold, in bytes; 0 leaves it to the kernel.
+    """
     kind, folder = kind_of(volume), host_folder(volume, uid, paths)
     source = volume.get(kind) or {}
     _check_parts(volume["name"], kind, source)
@@ -58,7 +61,7 @@ def make_volume(volume: Volume, uid: str, paths: Paths, group: int | None = None
         return
     folder.mkdir(parents=True, exist_ok=True)
     if kind == "emptyDir":
-        _empty_dir(folder, source, group)
+        _empty_dir(folder, source, group, room)
     elif not kernel.is_mounted(folder):
         kernel.mount("tmpfs", folder, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=0755")
 
@@ -151,9 +154,10 @@ def _check_parts(name: str, kind: str, source: Mapping[str, Any]) -> None:
             raise Unsupported(f"volume {name!r}: projected.sources.{part} is not supported by this node")
 
 
-def _empty_dir(folder: Path, source: Mapping[str, Any], group: int | None) -> None:
+def _empty_dir(folder: Path, source: Mapping[str, Any], group: int | None, room: int) -> None:
     if source.get("medium") == "Memory" and not kernel.is_mounted(folder):
-        size = f",size={quantities.value(source['sizeLimit'])}" if source.get("sizeLimit") else ""
+        least = min(filter(None, (room, quantities.value(str(source.get("sizeLimit") or "0")))), default=0)
+        size = f",size={least}" if least else ""
         kernel.mount("tmpfs", folder, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, f"mode=0777{size}")
     folder.chmod(0o777)
     if group is not None:

@@ -19,10 +19,14 @@ def give(volume: Path, group: int, *, read_only: bool = False, only_on_mismatch:
     if only_on_mismatch and _is_given(volume, group, read_only):
         return
     for path in _everything(volume):
-        now = path.lstat()
-        os.chown(path, -1, group, follow_symlinks=False)
-        if not stat.S_ISLNK(now.st_mode):
-            path.chmod(stat.S_IMODE(now.st_mode) | _wanted(now.st_mode, read_only))
+        give_one(path, group, read_only=read_only)
+
+
+def give_one(path: Path, group: int, *, read_only: bool = False) -> None:
+    now = path.lstat()
+    os.chown(path, -1, group, follow_symlinks=False)
+    if not stat.S_ISLNK(now.st_mode):
+        path.chmod(stat.S_IMODE(now.st_mode) | _wanted(now.st_mode, read_only))
 
 
 def _is_given(volume: Path, group: int, read_only: bool) -> bool:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.pods.environment import ConfigError, Surroundings, field_value, resource_value
+from agent.pods.security import common_user
 
 DEFAULT_MODE = 0o644
+OWN = 0o600
 Volume = Mapping[str, Any]
 
 
@@ -17,6 +19,7 @@ Volume = Mapping[str, Any]
 class File:
     content: bytes
     mode: int = DEFAULT_MODE
+    owner: int | None = None
 
 
 Payload = dict[str, File]
@@ -55,10 +58,17 @@ def payload(volume: Volume, pod: Mapping[str, Any], around: Surroundings, tokens
     for source in projected.get("sources") or ():
         for kind, given in source.items():
             if kind == "serviceAccountToken":
-                files[given["path"]] = File(tokens[token_asked(given)].encode(), mode)
+                files[given["path"]] = _token(tokens[token_asked(given)], pod, mode)
             else:
                 files |= _one(kind, given, pod, around, mode)
     return files
+
+
+def _token(text: str, pod: Mapping[str, Any], mode: int) -> File:
+    """For the one user that the pod runs as, where there is one, or for its group: then nobody else may read it."""
+    user = common_user(pod)
+    grouped = (pod["spec"].get("securityContext") or {}).get("fsGroup") is not None
+    return File(text.encode(), OWN if grouped or user is not None else mode, user)
 
 
 def _one(kind: str, source: Mapping[str, Any], pod: Any, around: Surroundings, mode: int | None = None) -> Payload:

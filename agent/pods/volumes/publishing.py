@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from agent.pods.volumes import ownership
 from agent.pods.volumes.payloads import Payload
 
 DATA = "..data"
@@ -21,7 +22,8 @@ def publish(folder: Path, payload: Payload, group: int | None = None) -> bool:
     """Make `folder` hold exactly `payload`, readable by `group` where one is given; False when it did already."""
     current = folder / DATA
     if current.is_symlink() and _read(current.resolve()) == {
-        name: (file.content, _mode(file.mode, group)) for name, file in payload.items()
+        name: (file.content, file.mode | (ownership.FILE_READ_ONLY if group is not None else 0))
+        for name, file in payload.items()
     }:
         return False
     old = current.resolve() if current.is_symlink() else None
@@ -31,9 +33,12 @@ def publish(folder: Path, payload: Payload, group: int | None = None) -> bool:
         path = _beneath(new, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(file.content)
-        if group is not None:
-            os.chown(path, -1, group)
-        path.chmod(_mode(file.mode, group))
+        path.chmod(file.mode)
+        if file.owner is not None:
+            os.chown(path, file.owner, -1)
+    if group is not None:
+        ownership.give(new, group, read_only=True)
+        ownership.give_one(folder, group, read_only=True)
     fresh = folder / FRESH
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(new.name)
@@ -61,11 +66,6 @@ def _read(folder: Path) -> dict[str, tuple[bytes, int]]:
         for path in folder.rglob("*")
         if path.is_file()
     }
-
-
-def _mode(mode: int, group: int | None) -> int:
-    """A pod's own group may read what its owner may."""
-    return mode if group is None else mode | (mode & 0o700) >> 3 & 0o050 | 0o040
 
 
 def _beneath(folder: Path, name: str) -> Path:

@@ -20,7 +20,7 @@ ANSWERS = {
 async def port():
     async def answer(reader, writer):
         path = (await reader.readline()).decode().split()[1]
-        writer.write(f"HTTP/1.1 {ANSWERS[path]}\r\n".encode())
+        writer.write(f"HTTP/1.1 {ANSWERS[path]}\r\n<a>Found</a>.".encode())
         await writer.drain()
         writer.close()
         await writer.wait_closed()
@@ -38,10 +38,16 @@ async def port():
         ("/broken", Outcome.FAILURE),
         ("/to-ok", Outcome.SUCCESS),
         ("/to-broken", Outcome.FAILURE),
-        ("/elsewhere", Outcome.SUCCESS),
+        ("/elsewhere", Outcome.WARNING),
         ("/round", Outcome.FAILURE),
     ],
 )
 async def test_redirects_are_followed_within_the_host(port, path, outcome):
     answer = await ask(None, {"httpGet": {"path": path, "port": port}}, Asked("c", "127.0.0.1", {}), 5)
     assert answer.outcome is outcome
+    assert answer.done  # a lifecycle hook is content with any answer
+
+
+async def test_a_redirect_to_another_host_is_told_with_its_body(port):
+    answer = await ask(None, {"httpGet": {"path": "/elsewhere", "port": port}}, Asked("c", "127.0.0.1", {}), 5)
+    assert answer.said == "Probe terminated redirects, Response body: <a>Found</a>."

@@ -9,7 +9,7 @@ from agent.pods.images import invalid_name, logins, pull_policy
 from agent.pods.places import NodeFacts, Paths, parse_resolv_conf
 from agent.pods.resources import cgroup_parent, container_resources, pod_resources, qos_class
 from agent.pods.sandboxes import dns, host_name, hosts_file, runtime_handler, sandbox_config
-from agent.pods.security import Refused, check_pod, container_security
+from agent.pods.security import Refused, check_pod, container_security, sysctl_name
 from agent.runtime.words import Dns, Image, Namespace, PortMapping
 
 NODE = NodeFacts("node", ("192.0.2.1",), host_dns=Dns(("192.0.2.53",), ("lan",), ("rotate",)))
@@ -60,12 +60,14 @@ def test_quality_of_service(given, qos):
     ],
 )
 def test_oom_scores(qos, requests, score):
-    assert container_resources(container(requests=requests), qos, 8 * GIB).oom_score_adj == score
+    assert (
+        container_resources(container(requests=requests), qos, NodeFacts("node", memory=8 * GIB)).oom_score_adj == score
+    )
 
 
 def test_limits_as_the_kernel_counts_them():
     found = container_resources(
-        container(requests={"cpu": "250m"}, limits={"cpu": "1500m", "memory": "64Mi"}), "Burstable", GIB
+        container(requests={"cpu": "250m"}, limits={"cpu": "1500m", "memory": "64Mi"}), "Burstable", NodeFacts("node")
     )
     assert (found.cpu_shares, found.cpu_quota, found.cpu_period, found.memory_limit) == (
         256,
@@ -73,6 +75,12 @@ def test_limits_as_the_kernel_counts_them():
         100_000,
         64 << 20,
     )
+
+
+def test_more_cpus_than_the_node_has_are_what_it_has():
+    greedy = container(limits={"cpu": "1250m"})
+    assert container_resources(greedy, "Burstable", NodeFacts("node", cpus=1)).cpu_quota == 100_000
+    assert pod_resources(pod(greedy), cpus=1).cpu_quota == 100_000
 
 
 def test_a_pod_is_limited_where_each_container_is():
@@ -203,6 +211,20 @@ def test_a_container_s_own_word_goes_before_the_pod_s():
         True,
     )
     assert "/proc/kcore" in found.masked_paths
+
+
+@pytest.mark.parametrize(("image_user", "user"), [(None, 0), (7, 7), ("www", "www")])
+def test_a_group_goes_with_the_image_s_user(image_user, user):
+    found = container_security(pod(), container(securityContext={"runAsGroup": 2}), Image("i", (), (), 1, image_user))
+    assert (found.user, found.group) == (user, 2)
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [("kernel.msgmax", "kernel.msgmax"), ("net/ipv4/conf/eth0.1/mtu", "net.ipv4.conf.eth0/1.mtu")],
+)
+def test_sysctls_may_be_written_with_slashes(given, name):
+    assert sysctl_name(given) == name
 
 
 def test_privileged_has_nothing_masked():

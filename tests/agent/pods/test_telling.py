@@ -115,9 +115,9 @@ async def test_a_closed_port_is_a_failure():
 @pytest.mark.parametrize(
     ("line", "outcome"),
     [
-        (b"HTTP/1.1 200 OK\r\n\r\n", Answer(S)),
-        (b"HTTP/1.1 302 Found\r\n\r\n", Answer(S)),
-        (b"HTTP/1.1 503 No\r\n\r\n", Answer(F, "HTTP probe failed with statuscode: 503")),
+        (b"HTTP/1.1 200 OK\r\n\r\n", Answer(S, served=True)),
+        (b"HTTP/1.1 302 Found\r\n\r\n", Answer(S, served=True)),
+        (b"HTTP/1.1 503 No\r\n\r\n", Answer(F, "HTTP probe failed with statuscode: 503", True)),
         (b"hello\r\n", Answer(F, "malformed HTTP response")),
     ],
 )

@@ -1,6 +1,7 @@
 """Files of volumes, and how they change under a reader."""
 
 import base64
+import os
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,22 @@ def test_projected_from_every_source():
 
 
 @pytest.mark.parametrize(
+    ("outer", "own", "mode", "owner"),
+    [
+        ({}, {}, 0o644, None),
+        ({"runAsUser": 1000}, {}, 0o600, 1000),
+        ({"runAsUser": 1000}, {"runAsUser": 1}, 0o644, None),
+        ({"fsGroup": 5}, {}, 0o600, None),
+    ],
+)
+def test_a_token_is_for_the_pod_s_own_user(outer, own, mode, owner):
+    volume = {"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}
+    pod = {"spec": {"securityContext": outer, "containers": [{"securityContext": own}, {}]}}
+    found = payload(volume, pod, AROUND, {TokenAsked("", 3600): "abc"})
+    assert found["token"] == File(b"abc", mode, owner)
+
+
+@pytest.mark.parametrize(
     ("volume", "complaint"),
     [
         ({"configMap": {"name": "none"}}, 'configmap "none" not found'),
@@ -88,11 +105,13 @@ def test_publishing_swaps_all_at_once(tmp_path):
     assert not first.exists()
 
 
-def test_publishing_the_same_changes_nothing(tmp_path):
-    content = {"a": File(b"1")}
-    publish(tmp_path, content)
+@pytest.mark.parametrize("group", [None, os.getgid()], ids=["nobody's", "a group's"])
+def test_publishing_the_same_changes_nothing(tmp_path, group):
+    content = {"a": File(b"1", 0o400)}
+    publish(tmp_path, content, group)
     before = (tmp_path / "..data").readlink()
-    assert not publish(tmp_path, content)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == (0o400 if group is None else 0o440)
+    assert not publish(tmp_path, content, group)
     assert (tmp_path / "..data").readlink() == before
 
 
