@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kube import pools, settings
-from kube.settings import SettingsError, address, addresses, between, network, one_of, port_range, section, setting
+from kube.settings import (
+    SettingsError,
+    address,
+    addresses,
+    between,
+    endpoints,
+    network,
+    one_of,
+    port_range,
+    section,
+    setting,
+)
 
 __all__ = ["AgentConfig", "MasterConfig", "SettingsError", "read_agent", "read_master", "write"]
 
@@ -35,13 +46,19 @@ class AuditSection:
 
 @dataclass(frozen=True, slots=True)
 class StoreSection:
-    kind: str = setting("sqlite", "sqlite, or memory (lost at the end)", one_of("sqlite", "memory"))
-    path: str = setting("", "database file; empty: store.db in the state folder")
+    kind: str = setting("sqlite", "sqlite, etcd, or memory (lost at the end)", one_of("sqlite", "etcd", "memory"))
+    path: str = setting("", "sqlite's database file; empty: store.db in the state folder")
+    endpoints: tuple[str, ...] = setting(
+        (), "etcd's members, the nearest first; empty: the one on this machine", endpoints
+    )
+    ca: str = setting("", "etcd's authority; empty: etcd/ca.crt of the cluster's keys")
+    certificate: str = setting("", "what the master shows etcd; empty: apiserver-etcd-client.crt of the cluster's keys")
+    key: str = setting("", "its key; empty: apiserver-etcd-client.key of the cluster's keys")
 
 
 @dataclass(frozen=True, slots=True)
 class EtcdSection:
-    enabled: bool = setting(True, "serve etcd's v3 API over the store")
+    enabled: bool = setting(True, "serve etcd's v3 API over a store that is not etcd itself")
     bind: str = setting("127.0.0.1", "address to listen on", address)
     port: int = setting(2379, "port for clients, with mutual TLS", PORT)
 

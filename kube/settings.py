@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, field, fields
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
+from urllib.parse import urlsplit
 
 from kube.files import write_atomic
 
@@ -186,6 +187,19 @@ def address(value: str) -> str:
 
 def addresses(values: tuple[str, ...]) -> str:
     return next(filter(None, map(address, values)), "")
+
+
+def endpoints(values: tuple[str, ...]) -> str:
+    """`https://HOST:PORT` each; what is in the clear is not spoken to."""
+    return next((f"{value} is no https://HOST:PORT" for value in values if not _is_endpoint(value)), "")
+
+
+def _is_endpoint(value: str) -> bool:
+    parts = urlsplit(value)
+    try:
+        return parts.scheme == "https" and bool(parts.hostname and parts.port) and parts.path in ("", "/")
+    except ValueError:
+        return False
 
 
 def port_range(value: str) -> str:

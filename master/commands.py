@@ -14,7 +14,7 @@ from kube.config import MasterConfig, SettingsError, read_master
 from kube.layout import Layout
 from kube.pki import PkiError
 from master.running import ROLES, run_roles
-from master.store.contract import DamagedError, StoreFileError
+from master.store.contract import DamagedError, StoreFileError, StoreUnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def run(config: Path | None, root: Path, roles: str, verbose: bool) -> None:
 
     try:
         uvloop.run(_until_stopped(layout, settings, chosen))
-    except (OSError, SettingsError, PkiError, StoreFileError, DamagedError) as error:
+    except (OSError, SettingsError, PkiError, StoreFileError, StoreUnavailableError, DamagedError) as error:
         raise click.ClickException(str(error)) from error
 
 

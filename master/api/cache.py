@@ -1,7 +1,8 @@
 """The watch cache: every stored object in memory, as bytes, with the window of past changes watches resume from.
 
 Contract: the one task in `run` follows the store's log and applies each revision at once; readers see whole revisions.
-A reader that must not see the past waits with `fresh()`, which costs nothing when the cache has caught up.
+A reader that must not see the past waits with `fresh()`, which costs a store of our own nothing when the cache has
+caught up, and etcd one question for all who wait.
 
 How a start works: objects are loaded as of some thousand revisions ago and the log since then is replayed, so that
 clients resume their watches over a restart of the server as if nothing had happened.
@@ -24,6 +25,7 @@ from kube.errors import ApiError
 from kube.kinds import Kind
 from master.api.collections import Collection, Listener
 from master.api.entries import Attributes, Entry, Object, attributes_of, shape_of
+from master.api.outages import UNANSWERED, unanswered
 from master.api.sealing import SealError
 from master.api.watchers import Change
 from master.store.contract import CompactedError, Event, EventType, KeyValue, Range, SlowWatcherError, Store
@@ -57,6 +59,7 @@ class Cache:
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._tickets = count()
         self._unread: list[Collection] = []
+        self._reformed: list[Collection] = []
         self.reloaded: list[Callable[[], None]] = []
         """Called after everything was loaded anew, without a word about single changes."""
         self.revision = 0
@@ -72,9 +75,9 @@ class Cache:
         return collection
 
     def change_kind(self, kind: Kind) -> None:
-        """The kind of a collection's name is another now: its objects are read anew in its form.
+        """The kind of a collection's name is another now: its objects are read anew, as they were stored, in its form.
 
-        Where a webhook begins or ceases to convert, they are read as they were stored.
+        Watches go on, unless they were promised the bytes of another version or of no conversion.
         """
         collection = self.collection(kind)
         before, converted = collection.shape.head, _is_converted(collection.kind)
@@ -83,18 +86,15 @@ class Cache:
             self._unread.append(collection)
             return
         for watcher in collection.watchers if collection.shape.head != before else ():
-            watcher.lost()  # it was promised the bytes of another version
-        collection.fill(
-            [self._formed(collection, old.decode(), old.namespace, old.revision) for old in collection.listed]
-        )
-        self._decoded.clear()
+            watcher.lost()
+        self._reformed.append(collection)
 
     def drop_kind(self, kind: Kind) -> None:
         """Nothing of the kind is kept any more; its watches end."""
         collection = self._collections.pop((kind.group, kind.plural))
         self._by_prefix.pop(collection.prefix[:-1], None)
-        if collection in self._unread:
-            self._unread.remove(collection)
+        for waiting in (self._unread, self._reformed):
+            waiting[:] = [one for one in waiting if one is not collection]
         for watcher in collection.watchers:
             watcher.lost()
 
@@ -112,9 +112,13 @@ class Cache:
     # Freshness
 
     async def fresh(self) -> int:
-        """Wait until everything acknowledged so far is visible; the revision reached."""
-        if self.revision < self._store.revision:
-            await self.reach(self._store.revision)
+        """Wait until everything acknowledged so far, to whichever master, is visible; the revision reached."""
+        try:
+            latest = await self._store.latest()
+        except UNANSWERED as error:
+            raise unanswered(error, "be read") from error
+        if self.revision < latest:
+            await self.reach(latest)
         return self.revision
 
     async def reach(self, revision: int) -> None:
@@ -184,15 +188,21 @@ class Cache:
         self._advance(revision)
 
     async def _read_new(self, revision: int) -> None:
-        """Load the collections that nothing was read of yet; callers of `fresh` wait for it."""
+        """Load the collections that nothing was read of yet, or in another form; callers of `fresh` wait for it."""
+        while self._reformed:
+            await self._fill(self._reformed.pop(), revision)
+            self._decoded.clear()
         while self._unread:
             collection = self._unread.pop()
-            entries = [self._entry(collection, kv) for kv in await self._read(collection.prefix, revision)]
-            collection.fill(entry for entry in entries if entry is not None)
+            await self._fill(collection, revision)
             collection.changes.clear()
             collection.floor = collection.newest = revision
             for watcher in collection.watchers:
                 watcher.lost()
+
+    async def _fill(self, collection: Collection, revision: int) -> None:
+        entries = [self._entry(collection, kv) for kv in await self._read(collection.prefix, revision)]
+        collection.fill(entry for entry in entries if entry is not None)
 
     async def _read(self, prefix: bytes, revision: int) -> list[KeyValue]:
         start, end, kvs = prefix, prefix[:-1] + b"0", []

@@ -21,6 +21,7 @@ from master.api.collections import Collection
 from master.api.customs.converting import Converting
 from master.api.entries import Entry
 from master.api.options import Listing, too_large_revision
+from master.api.outages import UNANSWERED, unanswered
 from master.store.contract import CompactedError, FutureRevisionError, Range, Store
 
 PATIENCE = 3.0
@@ -83,8 +84,7 @@ class Lists:
             return self._unless_current(collection, revision), start
         wanted = listing.revision
         if wanted is None:
-            if self._cache.revision < self._store.revision:
-                await self._cache.fresh()
+            await self._cache.fresh()
             return None, ""
         if wanted:
             await self.reach(wanted, listing.timeout)
@@ -117,6 +117,8 @@ class Lists:
             raise _expired(listing, start) from error
         except FutureRevisionError as error:
             raise too_large_revision(revision, self._cache.revision) from error
+        except UNANSWERED as error:
+            raise unanswered(error, "be read") from error
         return [self._cache.read_value(collection, kv) for kv in found.kvs], found.count
 
 

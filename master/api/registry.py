@@ -16,7 +16,7 @@ from typing import Any
 
 from kube import times
 from kube.apply import track_update
-from kube.errors import ApiError, Cause, already_exists, conflict, invalid, not_found
+from kube.errors import Cause, already_exists, conflict, invalid, not_found
 from kube.kinds import Kind
 from master.api import deletion as deleting
 from master.api import metadata, strategies
@@ -28,9 +28,10 @@ from master.api.customs.converting import Converting
 from master.api.defaults import apply_defaults
 from master.api.entries import Entry, attributes_of
 from master.api.options import Deletion, Writing
+from master.api.outages import UNANSWERED, unanswered
 from master.api.traits import CREATED_BY_UPDATE, VERSION_REQUIRED, has
 from master.api.validation import validate_create, validate_update
-from master.store.contract import Compare, DeleteRange, Operation, Put, Store, StoreUnavailableError, Target, Txn
+from master.store.contract import Compare, DeleteRange, Operation, Put, Store, Target, Txn
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +70,7 @@ class Registry:
         return self.cache.collection(kind).find(namespace, name)
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Entry:
-        if self.cache.revision < self.store.revision:
-            await self.cache.fresh()
+        await self.cache.fresh()
         entry = self.cache.collection(kind).find(namespace, name)
         if entry is None:
             raise not_found(kind.plural, name, kind.group)
@@ -271,8 +271,8 @@ class Registry:
         """The new revision; 0 when the key is not at `revision` any more (and the cache knows by what it was changed)."""
         try:
             result = await self.store.txn(Txn([Compare(key, Target.MOD, "=", revision)], [operation]))
-        except StoreUnavailableError as error:
-            raise ApiError(503, "ServiceUnavailable", f"the store cannot write: {error}") from error
+        except UNANSWERED as error:
+            raise unanswered(error, "write") from error
         if result.succeeded:
             return result.revision
         await self.cache.reach(result.revision)

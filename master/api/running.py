@@ -36,11 +36,10 @@ from master.api.reviewing import creators, token_ways
 from master.api.sealing import Sealing
 from master.api.sealing import build as build_sealing
 from master.api.server import Handler, Listener, server_tls
+from master.api.stores import open_store
 from master.api.streaming import Nodes
 from master.store.contract import Store
 from master.store.etcd_api.serving import EtcdServer, TlsFiles, serve
-from master.store.memory import MemoryStore
-from master.store.sqlite import SqliteStore
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +80,7 @@ async def open_api(layout: Layout, config: MasterConfig) -> ApiRole:
     """Everything up to the first request; OSError when a port cannot be had, or what the opened parts raise."""
     ensure_master_pki(layout, names_of(config))
     async with contextlib.AsyncExitStack() as undo:
-        store = open_store(layout, config)
+        store = await open_store(layout, config)
         undo.push_async_callback(store.close)
         sealing = build_sealing(layout)
         server = await open_server(store, lambda cache: parts(layout, config, cache, sealing), sealing.open)
@@ -110,16 +109,8 @@ async def publish(config: MasterConfig, server: Server) -> None:
     await publish_masters(server.registry, advertised(config), config.api.port)
 
 
-def open_store(layout: Layout, config: MasterConfig) -> Store:
-    if config.store.kind == "memory":
-        return MemoryStore()
-    path = layout.root / config.store.path if config.store.path else layout.state / "store.db"
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return SqliteStore.open(path)
-
-
 async def _open_etcd(layout: Layout, config: MasterConfig, store: Store) -> EtcdServer | None:
-    if not config.etcd.enabled:
+    if not config.etcd.enabled or config.store.kind == "etcd":
         return None
     files = layout.pki / "etcd"
     tls = TlsFiles(files / "ca.crt", files / "server.crt", files / "server.key")

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kube.errors import ApiError
 from kube.kinds import Kind
 from master.api.cache import Cache
 from master.api.entries import Entry, attributes_of
-from master.store.contract import Compare, Put, Store, StoreUnavailableError, Target, Txn
+from master.api.outages import UNANSWERED, unanswered
+from master.store.contract import Compare, Put, Store, Target, Txn
 
 Object = dict[str, Any]
 
@@ -39,8 +39,8 @@ class Transactions:
             puts.append(Put(key, data))
         try:
             result = await self._store.txn(Txn(compares, puts))
-        except StoreUnavailableError as error:
-            raise ApiError(503, "ServiceUnavailable", f"the store cannot write: {error}") from error
+        except UNANSWERED as error:
+            raise unanswered(error, "write") from error
         if not result.succeeded:
             for put in puts:
                 self._cache.forget(put.key)

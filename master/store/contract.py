@@ -2,8 +2,8 @@
 
 How it works: one place advances the revision.  All writes of one `txn` share one revision; rows are keyed by (revision,
 position in it).  A write is acknowledged when it is on disk, and its events are in every watcher's queue before the
-caller of `txn` goes on.  A watcher's queue is bounded; a full one ends that watch with `SlowWatcher`, events are never
-dropped in silence.
+caller of `txn` goes on (over etcd a little later, among those of other masters' writes).  A watcher's queue is bounded; a
+full one ends that watch with `SlowWatcher`, events are never dropped in silence.
 """
 
 from __future__ import annotations
@@ -36,6 +36,14 @@ class LeaseNotFoundError(Exception):
 
 class StoreUnavailableError(Exception):
     """Not done, and nothing changed: disk full, read-only file system, store closed, no quorum.  The text says which."""
+
+
+class CannotWriteError(StoreUnavailableError):
+    """The disk takes no writes now: full, read-only or failing.  Reads go on, and so do writes as soon as they can."""
+
+
+class OutcomeUnknownError(Exception):
+    """Whether the write was done is not known: the way to the store broke off while it was under way."""
 
 
 class StoreFileError(Exception):
@@ -178,7 +186,7 @@ class Watch(Protocol):
 
     Ends with CompactedError, SlowWatcherError, StoreUnavailableError or DamagedError.  An empty events list is a
     progress mark: all events up to its revision came before it.  Marks come when `progress` asks, behind what is
-    already queued.
+    already queued; a store over etcd passes on etcd's own, which come at the interval that etcd is told.
     """
 
     def __aiter__(self) -> AsyncIterator[tuple[int, list[Event]]]: ...
@@ -212,6 +220,13 @@ class Store(Protocol):
 
     @property
     def compact_revision(self) -> int: ...
+
+    async def latest(self) -> int:
+        """The newest revision of all who write to the store, and so no older than any answer given before the call.
+
+        StoreUnavailableError when it cannot be known: the store's own answers may lag behind other masters' then.
+        """
+        ...
 
     async def range(self, query: Range) -> RangeResult: ...
 

@@ -67,6 +67,9 @@ class LogStore:
     def compact_revision(self) -> int:
         return self._keyspace.compact_revision
 
+    async def latest(self) -> int:
+        return self.revision
+
     async def range(self, query: Range) -> RangeResult:
         """A long answer is read in slices, so that others get their turn; compaction purges nothing meanwhile."""
         self._check_open()

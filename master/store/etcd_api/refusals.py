@@ -12,6 +12,7 @@ from master.store.contract import (
     LeaseExistsError,
     LeaseNotFoundError,
     MissingKeyError,
+    OutcomeUnknownError,
     StoreUnavailableError,
 )
 
@@ -47,6 +48,7 @@ TRANSLATIONS: list[tuple[type[Exception], grpc.StatusCode, str]] = [
     (LeaseExistsError, Code.FAILED_PRECONDITION, "etcdserver: lease already exists"),
     (DamagedError, Code.DATA_LOSS, "etcdserver: corrupt cluster"),
     (StoreUnavailableError, Code.UNAVAILABLE, ""),
+    (OutcomeUnknownError, Code.UNAVAILABLE, "etcdserver: request timed out"),
 ]
 TRANSLATED: tuple[type[Exception], ...] = (Refusal, *(error for error, _, _ in TRANSLATIONS))
 
