@@ -310,7 +310,7 @@ class Agent:
             pods.images_changed()
             keeper.changed()
 
-        told = Numbers(self.name, sampler, pods.pods).handlers()
+        told = Numbers(self.name, sampler, pods.pods, lambda: pods.probe_counts).handlers()
         told |= Diagnostics(self.config, self.runtime, self.layout.root / "var/log").handlers()
         api = NodeApi(access, pods, self.runtime, self.runtime, images_changed, told).app()
 

@@ -29,7 +29,9 @@ class Family:
     name: str
     type: str
     help: str
-    samples: Iterable[Sample]
+    samples: Iterable[Sample] = ()
+    histogram: Iterable[tuple[str, Sample]] = ()
+    """Samples under the metric's name and an ending: `_bucket`, `_sum`, `_count`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,9 @@ def exposition(families: Iterable[Family]) -> str:
 def _lines(families: Iterable[Family]) -> Iterator[str]:
     for family in families:
         yield f"# HELP {family.name} {family.help}\n# TYPE {family.name} {family.type}\n"
-        for labels, value in family.samples:
+        for ending, (labels, value) in (*(("", sample) for sample in family.samples), *family.histogram):
             told = ",".join(f'{name}="{_escaped(text)}"' for name, text in labels.items())
-            yield f"{family.name}{'{' + told + '}' if told else ''} {value:.15g}\n"
+            yield f"{family.name}{ending}{'{' + told + '}' if told else ''} {value:.15g}\n"
 
 
 def _escaped(text: str) -> str:

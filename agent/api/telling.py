@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -11,7 +11,9 @@ from aiohttp import web
 
 from agent.api import numbers
 from agent.api.numbers import Family, Object
+from agent.api.probed import probe_metrics
 from agent.api.sampling import Look, Sampler
+from agent.pods.counting import ProbeCount
 
 Tell = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -23,13 +25,14 @@ class Numbers:
     node_name: str
     sampler: Sampler
     pods: Callable[[], Sequence[Object]]
+    probes: Callable[[], Iterable[ProbeCount]] = tuple
 
     def handlers(self) -> dict[str, Tell]:
         return {
             "/metrics": self._text(self._agent),
             "/metrics/resource": self._text(lambda look: numbers.resource_metrics(look, self.pods())),
             "/metrics/cadvisor": self._text(lambda look: numbers.cadvisor_metrics(look, self.pods())),
-            "/metrics/probes": self._text(lambda _look: []),
+            "/metrics/probes": self._text(lambda _look: probe_metrics(self.probes())),
             "/stats/summary": self._summary,
             "/stats/summary/": self._summary,
         }

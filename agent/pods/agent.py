@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.pods.containers import CONTAINER_NAME
+from agent.pods.counting import ProbeCount
 from agent.pods.images import Images
 from agent.pods.kept import Kept, NothingKept
 from agent.pods.logs import logged_run
@@ -141,6 +142,10 @@ class PodAgent:
     def pods(self) -> list[Pod]:
         """Every pod of this node, the newest status the agent knows."""
         return [worker.shown() for worker in self._workers.values()]
+
+    @property
+    def probe_counts(self) -> Iterable[ProbeCount]:
+        return self._tools.prober.counts
 
     def _admitted(self) -> list[Pod]:
         return [worker.shown() for worker in self._workers.values() if worker.memory.admitted]

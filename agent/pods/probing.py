@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from agent.pods.counting import ProbeCounts
 from agent.pods.handling import Answer, Asked, Outcome, ask
 from agent.pods.observed import Pod, Verdict
 from agent.pods.recording import Recorder
@@ -57,6 +58,16 @@ class Probed:
     def name(self) -> str:
         return str(self.asked.container["name"])
 
+    @property
+    def labels(self) -> dict[str, str]:
+        meta = self.pod["metadata"]
+        return {
+            "container": self.name,
+            "namespace": meta["namespace"],
+            "pod": meta["name"],
+            "pod_uid": meta["uid"],
+        }
+
 
 class Prober:
     def __init__(
@@ -73,6 +84,7 @@ class Prober:
         self._verdicts: dict[str, Verdict] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._winding: set[str] = set()
+        self.counts = ProbeCounts()
 
     @property
     def verdicts(self) -> Mapping[str, Verdict]:
@@ -108,6 +120,7 @@ class Prober:
     def drop(self, container_id: str) -> None:
         self.rest(container_id)
         self._verdicts.pop(container_id, None)
+        self.counts.forget(container_id)
         self._winding.discard(container_id)
 
     def close(self) -> None:
@@ -165,7 +178,9 @@ class Prober:
             await asyncio.sleep(left)
 
     async def _ask(self, probed: Probed, probe: Mapping[str, Any], title: str) -> Answer:
+        begun = self._clock()
         answer = await ask(self._runtime, probe, probed.asked, float(probe.get("timeoutSeconds") or 1))
+        self.counts.of(probed.asked.container_id, title, probed.labels).add(answer.outcome, self._clock() - begun)
         if told := TOLD.get(answer.outcome):
             reason, how = told
             self._recorder.record(probed.pod, "Warning", reason, f"{title} probe {how}: {answer.said}", probed.name)

@@ -148,6 +148,8 @@ def container_status(
     }
     if latest:
         told["containerID"] = f"{RUNTIME}://{latest.id}"
+    if signal := (container.get("lifecycle") or {}).get("stopSignal"):
+        told["stopSignal"] = signal
     return told | _resources(container, latest, seen) | _mounts(container)
 
 

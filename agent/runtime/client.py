@@ -20,6 +20,7 @@ from agent.runtime.contract import RuntimeFailure, StreamRequest
 from agent.runtime.endings import Endings, kernel_log
 from agent.runtime.importing import import_archive
 from agent.runtime.proto import containerd_events_pb2 as events
+from agent.runtime.proto import containerd_tasks_pb2 as tasks
 from agent.runtime.proto import cri_pb2 as cri
 from agent.runtime.words import (
     Condition,
@@ -132,6 +133,19 @@ class Containerd:
         self._endings.ask(container_id)
         request = cri.StopContainerRequest(container_id=container_id, timeout=grace)
         await self._call_found("StopContainer", request, grace + SLOW)
+
+    async def signal_container(self, container_id: str, number: int) -> None:
+        """By containerd's own service of tasks: CRI has no such call."""
+        call = self._methods["Kill"](
+            tasks.KillRequest(container_id=container_id, signal=number),
+            timeout=QUICK,
+            metadata=(("containerd-namespace", NAMESPACE),),
+        )
+        try:
+            await call
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.NOT_FOUND:
+                raise RuntimeFailure(error.code().name, error.details() or error.code().name) from error
 
     async def remove_container(self, container_id: str) -> None:
         await self._call_found("RemoveContainer", cri.RemoveContainerRequest(container_id=container_id), SLOW)
@@ -252,7 +266,7 @@ class Containerd:
 
 
 def _stubs(channel: grpc.aio.Channel) -> list[tuple[str, Any]]:
-    """Each method of the compiled services by name, and the one of containerd's events."""
+    """Each method of the compiled services by name, and those of containerd's own."""
     found = []
     for service in cri.DESCRIPTOR.services_by_name.values():
         for method in service.methods:
@@ -264,4 +278,7 @@ def _stubs(channel: grpc.aio.Channel) -> list[tuple[str, Any]]:
         events.SubscribeRequest.SerializeToString,
         events.Envelope.FromString,
     )
-    return [*found, ("Subscribe", subscribe)]
+    kill = channel.unary_unary(
+        "/containerd.services.tasks.v1.Tasks/Kill", tasks.KillRequest.SerializeToString, tasks.Nothing.FromString
+    )
+    return [*found, ("Subscribe", subscribe), ("Kill", kill)]

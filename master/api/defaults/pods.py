@@ -83,8 +83,8 @@ def _container(container: Object, host_network: bool) -> None:
     for name in ("livenessProbe", "readinessProbe", "startupProbe"):
         if (probe := container.get(name)) is not None:
             _probe(probe)
-    for hook in (container.get("lifecycle") or {}).values():
-        _handler(hook or {})
+    for name in ("postStart", "preStop"):
+        _handler((container.get("lifecycle") or {}).get(name) or {})
 
 
 def _pull_policy(image: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 
 from kube import names
 from master.api.validation.problems import Path, Problems
@@ -102,7 +103,13 @@ PROBE = (
     pointer("failureThreshold", non_negative),
     pointer("terminationGracePeriodSeconds", at_least(1)),
 )
-LIFECYCLE = (present("postStart", handler), present("preStop", handler))
+REAL_TIME = [f"SIGRTMIN+{n}" for n in range(1, 16)] + [f"SIGRTMAX-{n}" for n in range(1, 15)]
+SIGNALS = tuple(sorted([*signal.Signals.__members__, *REAL_TIME]))
+LIFECYCLE = (
+    present("postStart", handler),
+    present("preStop", handler),
+    one_of("stopSignal", SIGNALS),
+)
 
 
 def _once(obj: Object, at: Path, out: Problems) -> None:

@@ -57,6 +57,8 @@ def containers(spec: Object, at: Path, out: Problems) -> None:
         rules = running if container.get("restartPolicy") == "Always" else ending
         _container(container, at / "initContainers" / index, out, rules, seen)
     _host_ports(found, at / "containers", out, bool(spec.get("hostNetwork")))
+    if not (spec.get("os") or {}).get("name"):
+        _no_signals(spec, at, out)
     if spec.get("ephemeralContainers"):
         ephemeral_containers(spec, at, out, container_rules(mountable, ()))
 
@@ -70,6 +72,15 @@ def _container(container: Object, at: Path, out: Problems, rules: Rules, seen: s
     restart = container.get("restartPolicy")
     if restart is not None and restart not in CONTAINER_RESTARTS:
         out.unsupported(at / "restartPolicy", restart, CONTAINER_RESTARTS)
+
+
+def _no_signals(spec: Object, at: Path, out: Problems) -> None:
+    """Which signals there are depends on the system."""
+    for group in ("containers", "initContainers"):
+        for index, container in enumerate(spec.get(group) or ()):
+            if (container.get("lifecycle") or {}).get("stopSignal"):
+                here = at / group / index / "lifecycle" / "stopSignal"
+                out.forbidden(here, "may not be set for containers with empty `spec.os.name`")
 
 
 def _only_with_restart(container: Object, at: Path, out: Problems) -> None:

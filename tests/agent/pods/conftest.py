@@ -25,6 +25,7 @@ class FakeRuntime:
     def __init__(self):
         self.sandboxes, self.containers, self.statuses = {}, {}, {}
         self.started, self.stopped, self.pulled, self.script = [], [], [], {}
+        self.signalled = []
         self.images = {"i": Image("i", ("i",), (), 1)}
         self.told = asyncio.Queue()
         self.exec_code = 0
@@ -80,6 +81,10 @@ class FakeRuntime:
         self.stopped.append((self.containers[container_id].name, grace))
         await self._scripted("stop_container", container_id, grace)
         self.end(container_id, 137)
+
+    async def signal_container(self, container_id, number):
+        self.signalled.append((self.containers[container_id].name, number))
+        await self._scripted("signal_container", container_id, number)
 
     async def remove_container(self, container_id):
         self.containers.pop(container_id, None)

@@ -4,7 +4,10 @@ import asyncio
 
 import pytest
 
+from agent.api.numbers import exposition
+from agent.api.probed import probe_metrics
 from agent.pods.agent import orphans
+from agent.pods.counting import ProbeCounts
 from agent.pods.handling import Answer, Asked, Outcome, ask, port_number
 from agent.pods.memory import Memory
 from agent.pods.messages import log_tail, termination_message
@@ -150,6 +153,24 @@ async def test_a_silent_server_is_given_its_time():
         answer = await ask(Fake(None), {"httpGet": {"port": port}}, Asked("id", "127.0.0.1", {}), 0.01)
         done.set()
     assert answer.outcome is F and "context deadline exceeded" in answer.said
+
+
+def test_answers_of_probes_are_counted():
+    counts = ProbeCounts()
+    labels = {"container": "c", "namespace": "n", "pod": "p", "pod_uid": "u"}
+    for outcome, seconds in ((S, 0.004), (F, 0.3), (S, 20.0)):
+        counts.of("id", "Liveness", labels).add(outcome, seconds)
+    text = exposition(probe_metrics(counts))
+    who = 'container="c",namespace="n",pod="p"'
+    for line in (
+        f'prober_probe_total{{{who},pod_uid="u",probe_type="Liveness",result="successful"}} 2',
+        f'prober_probe_duration_seconds_bucket{{{who},probe_type="Liveness",le="0.5"}} 2',
+        f'prober_probe_duration_seconds_bucket{{{who},probe_type="Liveness",le="+Inf"}} 3',
+        f'prober_probe_duration_seconds_count{{{who},probe_type="Liveness"}} 3',
+    ):
+        assert f"\n{line}\n" in text
+    counts.forget("id")
+    assert not list(counts)
 
 
 def test_ports_by_name():

@@ -129,6 +129,19 @@ async def test_a_shorter_grace_goes_beside_the_longer(agent, api, runtime):
     assert runtime.stopped == [("c", 30), ("c", 0)]
 
 
+async def test_a_signal_of_the_spec_s_own_ends_a_container(agent, api, runtime):
+    async def obey(container_id, number):
+        runtime.end(container_id, 0)
+
+    runtime.script["signal_container"] = obey
+    api.add({"name": "c", "lifecycle": {"stopSignal": "SIGUSR1"}})
+    await api.until(lambda pod: first(pod).get("stopSignal") == "SIGUSR1")
+    await api.until(ready)
+    api.delete_pod(grace=30)
+    await api.until(gone)
+    assert (runtime.signalled, runtime.stopped) == ([("c", 10)], [])
+
+
 async def test_a_pod_that_the_api_forgot_is_ended_silently(agent, api, runtime):
     api.add()
     await api.until(ready)
