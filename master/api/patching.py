@@ -32,10 +32,11 @@ def patched(kind: Kind, obj: Object, body: bytes, media: str, field_validation: 
 
 
 def _invalid(kind: Kind, obj: Object, body: bytes, media: str, complaint: str) -> ApiError:
-    """A strategic patch is shown as it was given, of the other languages what came of it."""
+    """A strategic patch is shown as it was given, of the other languages what came of it; custom kinds' keys are sorted."""
     if media == STRATEGIC_PATCH:
         shown = go_text(parsing.parse_json(body))
     else:
-        shown = orjson.dumps(apply_patch(kind, obj, body, media)).decode()
+        order = orjson.OPT_SORT_KEYS if kind.custom is not None else None
+        shown = orjson.dumps(apply_patch(kind, obj, body, media), option=order).decode()
     said = f"Invalid value: {json.dumps(shown, ensure_ascii=False)}: {complaint}"
     return invalid("", "", [Cause("FieldValueInvalid", said, "patch")])

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from kube.errors import ApiError, bad_request, not_found
 from kube.upgrades import dial
+from master.api import log_options
 from master.api.calls import Call, respond
 from master.api.contract import Object, Reader
 from master.api.forwarding import ending_with, hand_over
@@ -49,6 +50,7 @@ class Nodes:
         }
 
     async def log(self, _rooms: Rooms, call: Call) -> web.StreamResponse:
+        log_options.check(call.info.name, call.query)
         pod = self._known(call)
         container = container_of(pod, call.query.get("container", ""))
         if not pod["spec"].get("nodeName"):

@@ -151,23 +151,24 @@ class Jobs:
                 status[outcome] = int(status.get(outcome, 0)) + len(listed)
                 self._counted.setdefault(job["metadata"]["uid"], set()).update(listed)
         status["uncountedTerminatedPods"] = {}
-        self._finish(job, status)
+        told = self._finish(job, status)
         await self._write(key, version, before, status)
+        if told is not None:
+            self._events.record(about(JOB, job), *told)
 
-    def _finish(self, job: Object, status: Object) -> None:
+    def _finish(self, job: Object, status: Object) -> tuple[str, str, str] | None:
+        """The job's end, noted in `status`; the event that tells of it once it is written."""
         over = self._decided({"status": status})
         if over is None or status.get("active") or status.get("terminating") or jobs.finished({"status": status}):
-            return
+            return None
         if self._live(job):
-            return
+            return None
         now = datetime.now(UTC)
         self._put(status, over.type, True, over.reason, over.message, now)
-        subject = about(JOB, job)
         if over.type == "Complete":
             status["completionTime"] = times.text(now)
-            self._events.record(subject, NORMAL, "Completed", "Job completed")
-        else:
-            self._events.record(subject, WARNING, over.reason, over.message)
+            return NORMAL, "Completed", "Job completed"
+        return WARNING, over.reason, over.message
 
     def _live(self, job: Object) -> bool:
         """Whether pods are still to end: deletion was asked for, but they run on for their grace."""

@@ -63,7 +63,7 @@ class UsageApi:
         for one in found:
             if one["metadata"]["name"] == info.name:
                 return _json(one)
-        raise not_found(info.resource, info.name, GROUP)
+        raise not_found(*_called(info.resource, info.namespace, info.name), GROUP)
 
     async def _metrics(self, resource: str, namespace: str) -> list[Object]:
         reader, summaries = self.reach.reader, await self.summaries()
@@ -137,6 +137,11 @@ def _chosen(found: Iterable[Object], query: Query) -> list[Object]:
 def _is_ready(node: Object) -> bool:
     conditions = (node.get("status") or {}).get("conditions") or ()
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def _called(resource: str, namespace: str, name: str) -> tuple[str, str]:
+    """How metrics-server names what is not there."""
+    return ("nodemetrics", name) if resource == "nodes" else ("podmetrics", f"{namespace}/{name}")
 
 
 def _key(obj: Object) -> tuple[str, str]:

@@ -32,6 +32,11 @@ VALUES: dict[str, Object] = {
     schemas.MICRO_TIME: {"type": "string", "format": "date-time"},
     schemas.FIELDS_V1: {"type": "object"},
 }
+# What version 3 can say of them and version 2 cannot.
+EITHER: dict[str, Object] = {
+    schemas.QUANTITY: {"oneOf": [{"type": "string"}, {"type": "number"}]},
+    schemas.INT_OR_STRING: {"oneOf": [{"type": "integer"}, {"type": "string"}], "format": "int-or-string"},
+}
 LIST_META = schemas.META + "ListMeta"
 LIST_FIELDS = {
     "continue": {"type": "string"},
@@ -142,7 +147,7 @@ def _definition(name: str) -> Definition | None:
 def schema(name: str, prefix: str) -> Object:
     """One definition; `prefix` is where references point."""
     if name in VALUES:
-        return dict(VALUES[name])
+        return dict(EITHER.get(name, VALUES[name]) if prefix == SCHEMAS_V3 else VALUES[name])
     if name == LIST_META:
         return {"type": "object", "properties": LIST_FIELDS}
     if name in _lists():

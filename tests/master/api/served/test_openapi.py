@@ -106,3 +106,10 @@ async def test_fields_are_described_in_upstreams_words(served):
     assert spec["properties"]["holderIdentity"]["description"].startswith("holderIdentity contains the identity of the")
     lease = served["components"]["schemas"]["io.k8s.api.coordination.v1.Lease"]["properties"]
     assert lease["spec"]["description"] and lease["spec"]["allOf"][0]["$ref"].endswith("LeaseSpec")
+
+
+async def test_what_may_be_a_number_or_a_text_says_so(api):
+    """`kubectl explain` shows the name of such a type, and of others what they are written as."""
+    _, answer, _ = await api.ask("GET", "/openapi/v3/apis/policy/v1")
+    either = answer["components"]["schemas"]["io.k8s.apimachinery.pkg.util.intstr.IntOrString"]
+    assert either["oneOf"] == [{"type": "integer"}, {"type": "string"}] and "type" not in either

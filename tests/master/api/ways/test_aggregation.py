@@ -180,6 +180,6 @@ async def test_metrics_of_no_nodes(tmp_path):
         status, answer = await ask(session, "/apis/metrics.k8s.io/v1beta1/nodes")
         assert (status, answer["kind"], answer["items"]) == (200, "NodeMetricsList", [])
         status, answer = await ask(session, "/apis/metrics.k8s.io/v1beta1/namespaces/n/pods/p")
-        assert (status, answer["message"]) == (404, 'pods.metrics.k8s.io "p" not found')
+        assert (status, answer["message"]) == (404, 'podmetrics.metrics.k8s.io "n/p" not found')
         async with session.post("/apis/metrics.k8s.io/v1beta1/nodes", json={}) as refused:
             assert refused.status == 405
