@@ -146,6 +146,14 @@ async def test_objects_have_the_defaults_and_fields_of_today(fleet):
     assert listed["items"][0]["spec"] == {"oars": 4, "sails": 1}
 
 
+async def test_a_default_that_was_never_stored_goes_with_its_definition(fleet):
+    await boat(fleet)
+    await changed(fleet, [{"op": "add", "path": SPEC + "/sails", "value": {"type": "integer", "default": 1}}])
+    await changed(fleet, [{"op": "remove", "path": SPEC + "/sails/default"}])
+    _, found, _ = await fleet.ask("GET", BOATS + "/may")
+    assert found["spec"] == {"oars": 4, "note": "none"}
+
+
 async def test_another_version_is_stored(fleet):
     await boat(fleet)
     await changed(
