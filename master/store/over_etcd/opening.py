@@ -33,12 +33,12 @@ async def open_etcd(
         try:
             return await EtcdStore.open(Members(addresses, tls, patience))
         except StoreUnavailableError as error:
-            waited = loop.time() - begun
-            if waited >= wait:
+            now = loop.time()
+            if now - told >= tell_every:
+                told = now
+                log.warning("waiting for etcd at %s since %.0f s: %s", where, now - begun, error)
+            if now - begun >= wait:
                 raise StoreUnavailableError(f"etcd at {where} has not answered for {wait:.0f} s: {error}") from error
-            if loop.time() - told >= tell_every:
-                told = loop.time()
-                log.warning("waiting for etcd at %s since %.0f s: %s", where, waited, error)
         await asyncio.sleep(AGAIN)
 
 

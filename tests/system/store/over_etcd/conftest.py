@@ -21,6 +21,7 @@ async def member(tmp_path: Path) -> AsyncIterator[Member]:
 
 @pytest.fixture
 async def store(member: Member) -> AsyncIterator[EtcdStore]:
-    opened = await open_etcd([member.address], None, patience=1.0)
+    """One that waits as long as a busy machine needs."""
+    opened = await open_etcd([member.address], None, patience=30.0)
     yield opened
     await asyncio.wait_for(opened.close(), 10)
