@@ -15,10 +15,10 @@ from pathlib import Path
 import apsw
 import orjson
 
-from master.store.contract import DamagedError, StoreFileError, StoreStatus, StoreUnavailableError
+from master.store.contract import CannotWriteError, DamagedError, StoreStatus, StoreUnavailableError
 from master.store.index import Version, revision_of
 from master.store.log import Batch, Loaded, Row
-from master.store.sqlite.files import PAGE_SIZE, FileLock, check_file, connect_reader, connect_writer, create_file
+from master.store.sqlite.files import PAGE_SIZE, FileLock, connect_reader, connect_writer, is_damage, opening
 from master.store.sqlite.rows import (
     COMPACTED,
     GRANT,
@@ -38,34 +38,22 @@ from master.store.threads import WorkThread
 
 
 class SqliteLog:
-    def __init__(self, path: Path, quota: int | None = None) -> None:
+    def __init__(self, path: Path, lock: FileLock, quota: int | None = None) -> None:
+        """The `lock` is let go when the log is closed."""
         self._path = path
-        self._lock = FileLock(path.with_name(path.name + ".lock"))
-        try:
-            if path.exists() and path.stat().st_size:
-                check_file(path)
-            else:
-                create_file(path)
+        self._lock = lock
+        with opening(path):
             self._writer = connect_writer(path, quota)
             self._reader = connect_reader(path)
-        except (apsw.Error, OSError) as error:
-            self._lock.release()
-            raise StoreFileError(f"store {path} cannot be opened: {error}") from error
-        except BaseException:
-            self._lock.release()
-            raise
         self._thread = WorkThread("store-writer")
         self._turn = asyncio.Lock()
         self._tidying = Tidying(path, self._writer, self._thread, self._turn)
 
     def load(self) -> Loaded:
-        try:
+        with opening(self._path):
             versions = [(key, Version(*version)) for key, *version in self._reader.execute(VERSIONS)]
             leases = dict(self._reader.execute(LEASES))
-            compacted = self._reader.execute(COMPACTED).get
-        except apsw.Error as error:
-            raise StoreFileError(f"store {self._path} is damaged: {error}") from error
-        return Loaded(versions, leases, compacted or 0)
+            return Loaded(versions, leases, self._reader.execute(COMPACTED).get or 0)
 
     async def commit(self, batch: Batch) -> None:
         async with self._turn:
@@ -75,7 +63,7 @@ class SqliteLog:
             except BaseException as error:
                 await self._thread.run(self._roll_back)
                 if isinstance(error, apsw.Error):
-                    raise StoreUnavailableError(f"store {self._path}: {error}") from error
+                    raise CannotWriteError(f"store {self._path}: {error}") from error
                 raise
         self._tidying.after_commit(purged=bool(batch.purged))
 
@@ -142,18 +130,16 @@ class SqliteLog:
 
     async def close(self) -> None:
         await self._tidying.finish()
-        self.release()
+        self.disconnect()
+        self._lock.release()
 
-    def release(self) -> None:
+    def disconnect(self) -> None:
         self._tidying.release()
         self._thread.stop()
         self._reader.close()
         self._writer.close()
-        self._lock.release()
 
 
 def _unreadable(what: str, error: apsw.Error) -> Exception:
     """Damage says that the file is wrong; anything else that it cannot be read now."""
-    if isinstance(error, apsw.CorruptError | apsw.NotADBError):
-        return DamagedError(f"{what}: {error}")
-    return StoreUnavailableError(f"{what}: {error}")
+    return DamagedError(f"{what}: {error}") if is_damage(error) else StoreUnavailableError(f"{what}: {error}")

@@ -104,7 +104,7 @@ def make_database(path: Path, *statements: str) -> None:
 
 FOREIGN = {
     "text": (lambda path: path.write_text("hello " * 100), "is not a wherry store: it is not an SQLite file"),
-    "short": (lambda path: path.write_bytes(b"SQLite format 3\0"), "it is not an SQLite file"),
+    "short": (lambda path: path.write_bytes(b"SQLite format 3\0"), "it has no header; there is no snapshot"),
     "another program": (lambda path: make_database(path, "CREATE TABLE t (a)"), "another program's SQLite file"),
     "newer": (
         lambda path: make_database(
