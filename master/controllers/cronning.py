@@ -10,12 +10,12 @@ from kube.errors import ApiError
 from kube.events import NORMAL, WARNING, about
 from kube.informers import Index
 from master.controllers import crons
+from master.controllers.adopting import owners
 from master.controllers.context import Context
 from master.controllers.crons import CRON_JOB, Said, Turn, Unusable
 from master.controllers.jobs import JOB, finished
 from master.controllers.loop import Loop
 from master.controllers.objects import Key, Object, controller_of, controller_uid, is_deleting, key_of, status_patch
-from master.controllers.podmaking import owners
 
 COMPONENT = "cronjob-controller"
 AFTER_DUE = 0.1
@@ -44,7 +44,6 @@ class CronJobs:
         jobs = self._jobs_by_owner.get(("owner", cron["metadata"]["uid"]))
         before = cron.get("status") or {}
         status, said = crons.settle(before, jobs)
-        self._say(cron, *said)
         status = await self._without_missing(cron, status, jobs)
         wait = await self._turn(key, {**cron, "status": status}, status)
         await self._tell_strangers(cron, status, jobs)
@@ -53,6 +52,7 @@ class CronJobs:
         if change := status_patch(before, status):
             change["metadata"] = {"resourceVersion": cron["metadata"]["resourceVersion"]}
             await self._client.patch(CRON_JOB, *key, change, subresource="status")
+        self._say(cron, *said)
         return wait
 
     async def _without_missing(self, cron: Object, status: Object, jobs: list[Object]) -> Object:

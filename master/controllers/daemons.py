@@ -23,6 +23,8 @@ TOLERATED = (
     ("node.kubernetes.io/pid-pressure", NO_SCHEDULE),
     ("node.kubernetes.io/unschedulable", NO_SCHEDULE),
 )
+CARRIED = ("conditions", "collisionCount")
+"""What others write into the status."""
 ON_HOST_NETWORK = ("node.kubernetes.io/network-unavailable", NO_SCHEDULE)
 
 
@@ -187,7 +189,8 @@ def status(
         counts["numberAvailable"] += 0 in waits
         counts["updatedNumberScheduled"] += any(is_marked(pod, mark) for pod in there)
         again = min((wait for wait in (*waits, again) if wait), default=None)
-    result: Object = {name: counts[name] for name in names}
+    before = daemon_set.get("status") or {}
+    result: Object = {name: before[name] for name in CARRIED if name in before} | {name: counts[name] for name in names}
     result["observedGeneration"] = daemon_set["metadata"].get("generation", 0)
     unavailable = counts["desiredNumberScheduled"] - counts["numberAvailable"]
     for name, count in (

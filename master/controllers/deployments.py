@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from kube import selectors
 from kube.errors import ApiError
 from kube.events import NORMAL, WARNING, about
 from kube.informers import Index
 from master.controllers import deployment_status, rollouts
+from master.controllers.adopting import Dependents, owners
+from master.controllers.claiming import by_labels, selector_of
 from master.controllers.context import POD, Context
 from master.controllers.loop import Loop
 from master.controllers.objects import (
@@ -29,7 +30,6 @@ from master.controllers.objects import (
     owner_reference,
     status_patch,
 )
-from master.controllers.podmaking import owners
 
 DEPLOYMENT = kind("apps/v1", "Deployment")
 REPLICA_SET = kind("apps/v1", "ReplicaSet")
@@ -45,7 +45,7 @@ class Deployments:
         self._client = context.client
         self._deployments = context.informer(DEPLOYMENT)
         self._sets = context.informer(REPLICA_SET)
-        self._sets_by_owner = Index(self._sets, owners)
+        self._owned = Dependents(context, DEPLOYMENT, self._sets)
         self._pods_by_owner = Index(context.informer(POD), owners)
         self._events = context.recorder(COMPONENT)
         self.loop = Loop(COMPONENT, self.reconcile, lambda: list(self._deployments.store))
@@ -58,7 +58,7 @@ class Deployments:
         if deployment is None or not deployment["spec"].get("selector"):
             return None
         deployment = dict(deployment)
-        sets = await self._claimed(key, deployment)
+        sets = await self._owned.claim(deployment, by_labels(selector_of(deployment)))
         if is_deleting(deployment):
             return await self._write_status(key, deployment, rollouts.find_new(deployment, sets), sets)
         if await self._note_pause(key, deployment):
@@ -75,20 +75,6 @@ class Deployments:
         again = await self._write_status(key, deployment, new, sets)
         await self._clean_up(deployment, new, sets)
         return again
-
-    async def _claimed(self, key: Key, deployment: Object) -> list[Object]:
-        """The Deployment's ReplicaSets, with orphans that its selector matches taken in."""
-        owned = self._sets_by_owner.get(("owner", deployment["metadata"]["uid"]))
-        selector = selectors.from_object(deployment["spec"]["selector"])
-        for orphan in self._sets_by_owner.get(("orphan", key[0])):
-            if not is_deleting(orphan) and selector.matches(orphan["metadata"].get("labels")):
-                references = [
-                    *(orphan["metadata"].get("ownerReferences") or ()),
-                    owner_reference(DEPLOYMENT, deployment),
-                ]
-                change = {"metadata": {"uid": orphan["metadata"]["uid"], "ownerReferences": references}}
-                owned.append(await self._client.patch(REPLICA_SET, *key_of(orphan), change))
-        return owned
 
     def _waits_for_old(self, deployment: Object, sets: Sequence[Object]) -> bool:
         """Recreate starts the new only when the last old pod is gone."""

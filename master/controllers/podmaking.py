@@ -8,20 +8,14 @@ from collections.abc import Callable
 
 from kube.errors import ApiError
 from kube.events import NORMAL, WARNING, Recorder, about
-from kube.informers import Index
 from kube.kinds import Kind
-from master.controllers.claiming import Matches, claims
+from master.controllers.adopting import Dependents
+from master.controllers.claiming import Matches
 from master.controllers.context import POD, Context
 from master.controllers.expectations import Expectations
-from master.controllers.objects import Key, Object, controller_uid, key_of, owner_reference
+from master.controllers.objects import Key, Object, key_of, owner_reference
 
 Words = Callable[[str], str]
-
-
-def owners(obj: Object) -> list[tuple[str, str]]:
-    """What objects are found by: their controller's uid, or their namespace where they have none."""
-    uid = controller_uid(obj)
-    return [("owner", uid)] if uid else [("orphan", obj["metadata"].get("namespace", ""))]
 
 
 def pod_from(owner: Object, row: Kind, template: Object) -> Object:
@@ -55,35 +49,15 @@ class PodMaker:
         self._row, self._client = row, context.client
         self._created, self._deleted = created, deleted
         self._events: Recorder = context.recorder(component)
-        self._by_owner = Index(self.pods, owners)
+        self._dependents = Dependents(context, row, self.pods)
         self._expected = Expectations(self.pods, time.monotonic)
 
     def owned(self, owner: Object) -> list[Object]:
-        return self._by_owner.get(("owner", owner["metadata"]["uid"]))
-
-    def orphans(self, namespace: str) -> list[Object]:
-        return self._by_owner.get(("orphan", namespace))
+        return self._dependents.of(owner)
 
     async def claim(self, owner: Object, matches: Matches, finalizer: str = "") -> list[Object]:
-        """The owner's pods, with orphans that match taken in and what matches no more let go; `finalizer` marks its own."""
-        found = claims(owner, matches, self.owned(owner), self.orphans(owner["metadata"]["namespace"]))
-        for pod in found.adopt:
-            references = [*(pod["metadata"].get("ownerReferences") or ()), owner_reference(self._row, owner)]
-            await self._hand(pod, references, added=finalizer)
-        for pod in found.release:
-            uid = owner["metadata"]["uid"]
-            references = [item for item in pod["metadata"].get("ownerReferences") or () if item["uid"] != uid]
-            await self._hand(pod, references, dropped=finalizer)
-        return [*found.kept, *found.adopt]
-
-    async def _hand(self, pod: Object, references: list[Object], added: str = "", dropped: str = "") -> None:
-        """Write whose the pod is, over the very pod that was seen."""
-        meta = pod["metadata"]
-        change: Object = {"uid": meta["uid"], "ownerReferences": references or None}
-        if added or dropped:
-            kept = [name for name in meta.get("finalizers") or () if name not in (added, dropped)]
-            change["finalizers"] = [*kept, *filter(None, (added,))] or None
-        await self._client.patch(POD, *key_of(pod), {"metadata": change})
+        """The owner's pods, as `Dependents.claim` says."""
+        return await self._dependents.claim(owner, matches, finalizer)
 
     def has_seen(self, key: Key) -> bool:
         """Whether all that was done for the owner has come back: before, its pods cannot be counted."""

@@ -9,11 +9,11 @@ from collections.abc import Collection, Sequence
 
 from kube.client import Client
 from kube.errors import ApiError
-from kube.informers import Index
 from kube.kinds import Kind
+from master.controllers.adopting import Dependents
+from master.controllers.claiming import by_labels, selector_of
 from master.controllers.context import Context
 from master.controllers.objects import Object, controller_uid, key_of, kind, owner_reference
-from master.controllers.podmaking import owners
 from master.controllers.rollouts import template_hash
 
 CONTROLLER_REVISION = kind("apps/v1", "ControllerRevision")
@@ -50,8 +50,12 @@ def new_revision(owner: Object, row: Kind, number: int, collisions: int) -> Obje
 def expired(revisions: Sequence[Object], used: Collection[str], limit: int) -> list[Object]:
     """The oldest beyond the limit, of those that no pod and no status names."""
     unused = [item for item in revisions if item["metadata"]["name"] not in used]
-    unused.sort(key=lambda item: int(item["revision"]))
+    unused.sort(key=_number)
     return unused[: max(0, len(unused) - limit)]
+
+
+def _number(revision: Object) -> int:
+    return int(revision["revision"])
 
 
 class Revisions:
@@ -60,23 +64,25 @@ class Revisions:
     def __init__(self, context: Context, row: Kind) -> None:
         self._client: Client = context.client
         self._row = row
-        self.informer = context.informer(CONTROLLER_REVISION)
-        self._by_owner = Index(self.informer, owners)
+        self._owned = Dependents(context, row, context.informer(CONTROLLER_REVISION))
 
     def of(self, owner: Object) -> list[Object]:
-        return self._by_owner.get(("owner", owner["metadata"]["uid"]))
+        return self._owned.of(owner)
 
     async def newest(self, owner: Object) -> Object:
-        """The revision of the present template, made or raised above the others as needed."""
-        known = self.of(owner)
-        highest = max((int(item["revision"]) for item in known), default=0)
+        """The revision of the present template: made, taken over from nobody, or raised above the others, as needed."""
+        known = await self._owned.claim(owner, by_labels(selector_of(owner)))
+        highest = max(map(_number, known), default=0)
         wanted = data_of(owner["spec"]["template"])
-        for item in known:
-            if item["data"] == wanted:
-                if item["revision"] == highest:
-                    return item
-                return await self._client.patch(CONTROLLER_REVISION, *key_of(item), {"revision": highest + 1})
-        return await self._create(owner, highest + 1)
+        newest = max((item for item in known if item["data"] == wanted), key=_number, default=None)
+        if newest is None:
+            return await self._create(owner, highest + 1)
+        change: Object = {}
+        if _number(newest) < highest:
+            change["revision"] = highest + 1
+        if HASH_LABEL not in (newest["metadata"].get("labels") or {}):
+            change["metadata"] = {"labels": {HASH_LABEL: newest["metadata"]["name"]}}
+        return await self._client.patch(CONTROLLER_REVISION, *key_of(newest), change) if change else newest
 
     async def clean(self, owner: Object, used: Collection[str]) -> None:
         limit = owner["spec"].get("revisionHistoryLimit", 10)

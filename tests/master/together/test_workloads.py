@@ -14,6 +14,7 @@ def row(name: str, api_version: str = "v1") -> kinds.Kind:
 
 
 DEPLOYMENT, REPLICA_SET = row("Deployment", "apps/v1"), row("ReplicaSet", "apps/v1")
+REVISION = row("ControllerRevision", "apps/v1")
 CONTROLLER, POD = row("ReplicationController"), row("Pod")
 
 
@@ -155,6 +156,8 @@ async def test_orphans_stay_and_are_adopted_again(cluster):
     before = {pod["metadata"]["uid"] for pod in await cluster.pods()}
     await cluster.client.delete(DEPLOYMENT, "default", "web", propagation="Orphan")
     await cluster.gone(DEPLOYMENT, "default", "web")
+    sets, _ = await cluster.client.list(REPLICA_SET, "default")
+    assert ["ownerReferences" in item["metadata"] for item in sets] == [False]
     await cluster.create(deployment(2))
     await rolled_out(cluster, 2)
     assert {pod["metadata"]["uid"] for pod in await cluster.pods()} == before
@@ -186,3 +189,44 @@ async def test_pods_are_taken_in_and_let_go(cluster, kind):
     await cluster.until(released, "the pod to be let go")
     assert (await cluster.client.get(POD, "default", name))["metadata"]["uid"] == uid
     await cluster.client.delete(row, "default", "o")
+
+
+async def test_a_replica_set_whose_labels_no_longer_match_is_let_go(cluster):
+    await cluster.node("a")
+    await cluster.create(deployment(1))
+    await rolled_out(cluster, 1)
+    (item,), _ = await cluster.client.list(REPLICA_SET, "default")
+    name = item["metadata"]["name"]
+    await cluster.client.patch(REPLICA_SET, "default", name, {"metadata": {"labels": {"app": "other"}}})
+
+    async def free() -> bool:
+        live = await cluster.client.get(REPLICA_SET, "default", name)
+        return "ownerReferences" not in live["metadata"]
+
+    await cluster.until(free, "the ReplicaSet to be let go")
+
+
+async def test_a_revision_of_nobody_s_is_taken_over_where_it_says_the_same(cluster):
+    await cluster.node("a")
+    labels = {"app": "d"}
+    pods = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    spec = {"selector": {"matchLabels": labels}, "template": pods}
+    await cluster.create({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "d"}, "spec": spec})
+
+    async def revisions() -> Any:
+        return (await cluster.client.list(REVISION, "default"))[0]
+
+    (first,) = await cluster.until(revisions)
+    copy = {"apiVersion": "apps/v1", "kind": "ControllerRevision", "data": first["data"]}
+    meta = {"name": "by-hand", "labels": labels}
+    await cluster.create({**copy, "metadata": meta, "revision": first["revision"] + 1})
+    await cluster.client.delete(REVISION, "default", first["metadata"]["name"])
+    wake = {"metadata": {"annotations": {"wake": "up"}}}
+    await cluster.client.patch(kinds.known("apps/v1", "DaemonSet"), "default", "d", wake)
+
+    async def taken_over() -> bool:
+        meta = (await cluster.client.get(REVISION, "default", "by-hand"))["metadata"]
+        return "ownerReferences" in meta and meta["labels"]["controller-revision-hash"] == "by-hand"
+
+    await cluster.until(taken_over, "the revision to be taken over")
+    assert [item["metadata"]["name"] for item in await revisions()] == ["by-hand"]
