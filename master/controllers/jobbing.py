@@ -75,13 +75,14 @@ class Jobs:
     async def _advance(self, key: Key, job: Object, pods: Pods, status: Object, over: Verdict | None) -> float | None:
         """Start, stop or end; `status` is filled with what comes of it."""
         now = datetime.now(UTC)
-        waits: float | None = jobs.until_deadline(job, now)
         self._shape(job, pods, status, now)
         if over is not None:
             await self._maker.delete_all(key, job, list(pods.active))
             status["active"] = 0
             self._tell_over(status, over, now)
-        elif job["spec"].get("suspend"):
+            return None
+        waits = jobs.until_deadline(job, now)
+        if job["spec"].get("suspend"):
             await self._maker.delete_all(key, job, list(pods.active))
             status["active"] = 0
         else:

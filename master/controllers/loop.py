@@ -20,6 +20,8 @@ from master.controllers.queue import WorkQueue
 log = logging.getLogger(__name__)
 
 Reconcile = Callable[[Any], Awaitable[float | None]]
+SOONEST = 0.05
+"""Seconds before a key may ask to be looked at again: one that is always due would otherwise spin."""
 EXPECTED = frozenset((404, 409))
 """Refusals that only say that the view was old: someone else was faster."""
 
@@ -66,6 +68,7 @@ class Loop:
                 await self._idle()
             else:
                 await self._once(key)
+                await asyncio.sleep(0)  # A reconcile that waited for nothing has kept everybody else from running.
 
     async def _idle(self) -> None:
         self._queue.changed.clear()
@@ -81,7 +84,7 @@ class Loop:
             again = await self._reconcile(key)
             failed = False
             if again is not None:
-                self._queue.add_after(key, again)
+                self._queue.add_after(key, max(again, SOONEST))
         except ApiError as error:
             level = logging.DEBUG if error.status in EXPECTED else logging.WARNING
             log.log(level, "reconcile refused controller=%s key=%s error=%s", self.name, key, error)
