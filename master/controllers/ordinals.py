@@ -21,6 +21,9 @@ from master.controllers.revisions import HASH_LABEL
 STATEFUL_SET = kind("apps/v1", "StatefulSet")
 POD_NAME, POD_INDEX = "statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index"
 
+CARRIED = ("collisionCount", "conditions")
+"""What stays in the status whatever the pods do."""
+
 
 class Revision(NamedTuple):
     """The names of the revision that is being left and the one that is wanted."""
@@ -100,18 +103,26 @@ def plan(owner: Object, pods: Iterable[Object], revision: Revision, now: datetim
             waiting = True
         if waiting and ordered:
             return Plan(tuple(create), tuple(delete))
-    condemned = _condemned(by_ordinal, wanted, ordered)
+    condemned = _condemned(owner, by_ordinal, now) if ordered else _beyond(by_ordinal, wanted)
     if create or delete or condemned or any(number not in wanted for number in by_ordinal):
         return Plan(tuple(create), (*delete, *condemned))
     return Plan(delete=_outdated(owner, by_ordinal, revision, now))
 
 
-def _condemned(by_ordinal: dict[int, Object], wanted: range, ordered: bool) -> list[Object]:
-    """Beyond `replicas`, from the highest down; in order, each after the one above it has gone."""
-    beyond = [by_ordinal[number] for number in sorted(by_ordinal, reverse=True) if number not in wanted]
-    if ordered and beyond:
-        beyond = beyond[:1]
-    return [pod for pod in beyond if not is_deleting(pod)]
+def _beyond(by_ordinal: dict[int, Object], wanted: range) -> list[Object]:
+    """Beyond `replicas` and not on their way out, from the highest down."""
+    pods = [by_ordinal[number] for number in sorted(by_ordinal, reverse=True) if number not in wanted]
+    return [pod for pod in pods if not is_deleting(pod)]
+
+
+def _condemned(owner: Object, by_ordinal: dict[int, Object], now: datetime) -> list[Object]:
+    """In order: the highest, after the one above it has gone; one that does not work only when all below it do."""
+    beyond = sorted(number for number in by_ordinal if number not in wanted_ordinals(owner))
+    if not beyond or is_deleting(by_ordinal[beyond[-1]]):
+        return []
+    broken = [number for number in beyond if not is_available(owner, by_ordinal[number], now)]
+    stuck = beyond[-1] in broken[1:]
+    return [] if stuck else [by_ordinal[beyond[-1]]]
 
 
 def _outdated(owner: Object, by_ordinal: dict[int, Object], revision: Revision, now: datetime) -> tuple[Object, ...]:
@@ -155,8 +166,9 @@ def status(owner: Object, pods: Iterable[Object], revision: Revision, now: datet
         current, counts["currentReplicas"] = revision.update, counts["updatedReplicas"]
     shown = {name: count for name, count in counts.items() if count or name in ("replicas", "availableReplicas")}
     names = {"currentRevision": current, "updateRevision": revision.update}
-    collisions = {"collisionCount": (owner.get("status") or {}).get("collisionCount", 0)}
-    return {"observedGeneration": owner["metadata"].get("generation", 0), **shown, **names, **collisions}, again
+    before = owner.get("status") or {}
+    carried = {"collisionCount": 0} | {name: before[name] for name in CARRIED if name in before}
+    return {"observedGeneration": owner["metadata"].get("generation", 0), **shown, **names, **carried}, again
 
 
 def claim_name(template: Object, pod_name: str) -> str:

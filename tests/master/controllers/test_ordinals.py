@@ -49,6 +49,26 @@ def test_down_goes_from_the_top(pod):
     assert plan(owner(1), [*members[:2], leaving], SAME, NOW).delete == ()
 
 
+@pytest.mark.parametrize(
+    ("ready", "policy", "deleted"),
+    [
+        ([1, 1, 0], "OrderedReady", ["db-2"]),
+        ([0, 1, 1], "OrderedReady", ["db-2"]),
+        ([0, 1, 0], "OrderedReady", []),
+        ([0, 0, 0], "OrderedReady", []),
+        ([0, 0, 0], "Parallel", ["db-2", "db-1", "db-0"]),
+    ],
+)
+def test_on_the_way_down_what_is_broken_waits_for_what_is_broken_below_it(pod, ready, policy, deleted):
+    members = [member(pod, number, ready=bool(works)) for number, works in enumerate(ready)]
+    assert names(plan(owner(0, podManagementPolicy=policy), members, SAME, NOW).delete) == deleted
+
+
+def test_conditions_of_others_stay_in_the_status():
+    kept = {"conditions": [{"type": "Theirs", "status": "True"}]}
+    assert status({**owner(0), "status": kept}, [], SAME, NOW)[0].items() >= kept.items()
+
+
 def test_a_failed_member_is_replaced(pod):
     assert names(plan(owner(1), [member(pod, 0, phase="Failed")], SAME, NOW).delete) == ["db-0"]
 
