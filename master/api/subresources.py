@@ -6,6 +6,8 @@ write through them may change is their strategy's to say.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aiohttp import web
 
 from kube import kinds, selectors, times
@@ -13,8 +15,9 @@ from kube.decoding import EVICTION
 from kube.errors import ApiError, Cause, bad_request, conflict, invalid
 from master.api.calls import Call
 from master.api.contract import Object
+from master.api.deletion import check_preconditions
 from master.api.entries import Entry
-from master.api.options import Writing, read_deletion
+from master.api.options import Deletion, Writing, read_deletion
 from master.api.passing import admit_part
 from master.api.routing import NO_QUERY
 from master.api.scaling import scale
@@ -88,10 +91,25 @@ async def evict(rooms: Rooms, call: Call) -> web.StreamResponse:
     await admit_part(rooms, call, POD, EVICTION, eviction, writing)
     deletion = read_deletion(NO_QUERY, eviction.get("deleteOptions") or {})
     pod = await rooms.registry.get(POD, call.namespace, name)
-    await _spend_budget(rooms, pod, deletion.dry_run or writing.dry_run)
+    dry_run = deletion.dry_run or writing.dry_run
+    await _spend_budget(rooms, pod, dry_run)
+    now = times.now()
+    await rooms.registry.rewrite(POD, call.namespace, name, lambda pod: _disrupt(pod, deletion, now), dry_run)
+    deletion = replace(deletion, revision="")  # Checked just before we raised it.
     own = Writing(call.user, dry_run=deletion.dry_run, warn=call.warn)
     await rooms.registry.delete(POD, call.namespace, name, deletion, own)
     return call.shown(CREATED, 201)
+
+
+def _disrupt(pod: Object, deletion: Deletion, now: str) -> None:
+    """Write on the pod why it goes, which a Job's failure policy reads."""
+    check_preconditions(POD, pod, deletion)
+    conditions = pod.setdefault("status", {}).setdefault("conditions", [])
+    before: Object = next((one for one in conditions if one["type"] == "DisruptionTarget"), {})
+    since = before.get("lastTransitionTime", now) if before.get("status") == "True" else now
+    said = {"reason": "EvictionByEvictionAPI", "message": "Eviction API: evicting"}
+    target = {"type": "DisruptionTarget", "status": "True", "lastProbeTime": None, "lastTransitionTime": since, **said}
+    conditions[:] = [one for one in conditions if one is not before] + [target]
 
 
 async def _spend_budget(rooms: Rooms, entry: Entry, dry_run: bool) -> None:

@@ -179,3 +179,20 @@ async def test_an_eviction_that_a_budget_forbids_names_no_time_so_that_drain_say
     eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "p"}}
     status, _, headers = await space.ask("POST", f"{PODS}/p/eviction", eviction, JSON)
     assert (status, headers.get("Retry-After")) == (429, None)
+
+
+async def test_an_evicted_pod_says_that_it_was(space):
+    spec = {"containers": [{"name": "c", "image": "registry.local/app:1"}]}
+    meta = {"name": "p", "finalizers": ["example.com/stay"]}
+    made = await space.create(PODS, {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
+    version = made["metadata"]["resourceVersion"]
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "p"}}
+    for wanted, expected in (("1", 409), (version, 201)):
+        options = {"deleteOptions": {"preconditions": {"resourceVersion": wanted}}}
+        status, _, _ = await space.ask("POST", f"{PODS}/p/eviction", eviction | options, JSON)
+        assert status == expected
+    pod = (await space.ask("GET", f"{PODS}/p"))[1]
+    assert "deletionTimestamp" in pod["metadata"]
+    assert [(one["type"], one["reason"]) for one in pod["status"]["conditions"]] == [
+        ("DisruptionTarget", "EvictionByEvictionAPI")
+    ]
