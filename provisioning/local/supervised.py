@@ -91,12 +91,13 @@ class BySystemd:
         unit = under_systemd(replace(master_service(self.layout), name=UNIT), "wherry's control plane")
         path = self.folder / unit.path.name
         present = path.read_text() if path.exists() else ""
-        if present == unit.content and self.runs():
-            return False
-        write_atomic(path, unit.content.encode(), 0o644)
-        for command in unit.begin if present in ("", unit.content) else unit.again:
-            self._do(command)
-        return True
+        changed = present != unit.content or not self.runs()
+        if changed:
+            write_atomic(path, unit.content.encode(), 0o644)
+            for command in unit.begin if present in ("", unit.content) else unit.again:
+                self._do(command)
+        self._do(("systemctl", "reset-failed", UNIT))  # NRestarts counts from here
+        return changed
 
     def refuse_crashing(self) -> None:
         _, restarts = self.run(("systemctl", "show", "--property=NRestarts", "--value", UNIT))

@@ -120,6 +120,22 @@ def test_systemd_keeps_the_systems_own_master(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_only_starts_of_now_count_as_crashes(tmp_path: Path) -> None:
+    restarts = 7
+
+    def systemctl(command: tuple[str, ...]) -> tuple[int, str]:
+        nonlocal restarts
+        if command[1] == "reset-failed":
+            restarts = 0
+        return 0, str(restarts)
+
+    keeper = supervised.BySystemd(Layout(Path("/")), systemctl, tmp_path)
+    for changed in (True, False):
+        restarts = 7
+        assert keeper.ensure() is changed
+        keeper.refuse_crashing()
+
+
 def test_a_refusal_of_systemd_is_told(tmp_path: Path) -> None:
     keeper = supervised.BySystemd(Layout(Path("/")), lambda command: (1, "no such bus"), tmp_path)
     with pytest.raises(Trouble, match="no such bus"):
