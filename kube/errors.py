@@ -56,6 +56,11 @@ class ApiError(Exception):
         return body
 
 
+def words_of(error: BaseException) -> str:
+    """What an exception says for itself; its type where it says nothing (TimeoutError does not)."""
+    return str(error) or type(error).__name__
+
+
 def bad_request(message: str) -> ApiError:
     return ApiError(400, "BadRequest", message)
 

@@ -20,7 +20,7 @@ from typing import Any
 import aiohttp
 
 from kube.client import Client
-from kube.errors import ApiError
+from kube.errors import ApiError, words_of
 from kube.kinds import Kind
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ class Informer:
                 else:
                     log.warning("informer refused kind=%s error=%s", self.kind.qualified, error)
             except LINK_FAILURES as error:
-                log.info("informer link lost kind=%s error=%r", self.kind.qualified, error)
+                log.info("informer link lost kind=%s error=%s", self.kind.qualified, words_of(error))
             await asyncio.sleep(self._backoff.delay())
 
     async def poll(self, period: float) -> None:
@@ -116,7 +116,7 @@ class Informer:
             except ApiError as error:
                 log.warning("informer refused kind=%s error=%s", self.kind.qualified, error)
             except LINK_FAILURES as error:
-                log.info("informer link lost kind=%s error=%r", self.kind.qualified, error)
+                log.info("informer link lost kind=%s error=%s", self.kind.qualified, words_of(error))
             await asyncio.sleep(self._backoff.delay())
 
     async def _list(self) -> None:

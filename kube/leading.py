@@ -16,7 +16,7 @@ from typing import Any
 
 from kube import times
 from kube.client import Client
-from kube.errors import ApiError
+from kube.errors import ApiError, words_of
 from kube.informers import LINK_FAILURES
 from kube.kinds import known
 
@@ -71,7 +71,7 @@ class Candidate:
         except ApiError as error:
             log.info("lease refused name=%s error=%s", self.name, error)
         except LINK_FAILURES as error:
-            log.info("lease out of reach name=%s error=%r", self.name, error)
+            log.info("lease out of reach name=%s error=%s", self.name, words_of(error))
         return before
 
 

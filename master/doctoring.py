@@ -16,7 +16,7 @@ import click
 from kube import times
 from kube.client import Client
 from kube.commands import CLUSTER_ROOT
-from kube.errors import ApiError
+from kube.errors import ApiError, words_of
 from kube.kinds import known
 from kube.layout import Layout
 from probes.findings import Finding, as_json, as_text, exit_code, trouble, unsure, well
@@ -136,7 +136,7 @@ async def examine(layout: Layout) -> list[Finding]:
             findings.append(trouble("API", f"is not ready: {error.message}", f"see {layout.logs / 'master.log'}"))
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             fix = f"start it (master up, or systemctl start wherry-master); its log is {layout.logs / 'master.log'}"
-            findings.append(trouble("API", f"{client.server} does not answer: {error or type(error).__name__}", fix))
+            findings.append(trouble("API", f"{client.server} does not answer: {words_of(error)}", fix))
         else:
             findings.append(well("API", f"{client.server} is ready"))
             for judge in (node_findings, lease_findings, pod_findings):

@@ -20,6 +20,7 @@ import grpc.aio
 
 from agent.pods.environment import expand
 from agent.runtime.contract import Runtime, RuntimeFailure
+from kube.errors import words_of
 
 LONGEST_ANSWER = 10 << 10
 USER_AGENT = "kube-probe/1.36"
@@ -95,7 +96,7 @@ async def ask(runtime: Runtime, handler: Mapping[str, Any], asked: Asked, timeou
         dial = f"dial tcp {_bracketed(_host(handler[kind], asked))}:{_port(handler[kind], asked)}: "
         return Answer(Outcome.FAILURE, (_where(kind, handler[kind], asked) if kind == "httpGet" else "") + dial + said)
     except (asyncio.IncompleteReadError, ValueError) as error:
-        return Answer(Outcome.FAILURE, str(error) or type(error).__name__)
+        return Answer(Outcome.FAILURE, words_of(error))
 
 
 async def _exec(runtime: Runtime, given: Mapping[str, Any], asked: Asked, timeout: float) -> Answer:

@@ -34,7 +34,7 @@ from agent.pods.volumes.mounting import (
 )
 from agent.pods.volumes.payloads import Missing, payload, tokens_asked
 from kube import quantities
-from kube.errors import ApiError
+from kube.errors import ApiError, words_of
 
 log = logging.getLogger(__name__)
 
@@ -165,4 +165,4 @@ def _refuse(tools: Tools, pod: Pod, memory: Memory, reason: str, said: str) -> N
 
 
 def _words(error: Exception) -> str:
-    return error.message if isinstance(error, ApiError) else str(error) or type(error).__name__
+    return error.message if isinstance(error, ApiError) else words_of(error)

@@ -19,7 +19,7 @@ import aiohttp
 from agent.pods.conditions import PASSING
 from agent.pods.manifests import is_own
 from kube.client import Client
-from kube.errors import ApiError
+from kube.errors import ApiError, words_of
 from kube.informers import Backoff
 from kube.kinds import kind_of
 
@@ -101,7 +101,7 @@ class Reporter:
             log.warning("status not written pod=%s/%s error=%s", meta["namespace"], meta["name"], error)
             return False
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            log.info("status not written pod=%s/%s error=%r", meta["namespace"], meta["name"], error)
+            log.info("status not written pod=%s/%s error=%s", meta["namespace"], meta["name"], words_of(error))
             return False
         return True
 

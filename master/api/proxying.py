@@ -14,7 +14,7 @@ from functools import cached_property
 
 from aiohttp import web
 
-from kube.errors import ApiError, bad_request, not_found
+from kube.errors import ApiError, bad_request, not_found, words_of
 from kube.upgrades import Ends
 from master.api.calls import Call
 from master.api.forwarding import Connect, Onward, forward
@@ -118,7 +118,7 @@ async def _to_agent(host: str, port: int, tls: ssl.SSLContext | None) -> Ends:
         async with asyncio.timeout(CONNECT_SECONDS):
             return await asyncio.open_connection(host, port, ssl=tls)
     except (OSError, TimeoutError) as error:
-        raise unavailable(f"error trying to reach service: {host}:{port}: {error or type(error).__name__}") from error
+        raise unavailable(f"error trying to reach service: {host}:{port}: {words_of(error)}") from error
 
 
 def _number(text: str) -> int:

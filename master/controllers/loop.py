@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from typing import Any
 
-from kube.errors import ApiError
+from kube.errors import ApiError, words_of
 from kube.informers import LINK_FAILURES
 from master.controllers.queue import WorkQueue
 
@@ -89,7 +89,7 @@ class Loop:
             level = logging.DEBUG if error.status in EXPECTED else logging.WARNING
             log.log(level, "reconcile refused controller=%s key=%s error=%s", self.name, key, error)
         except LINK_FAILURES as error:
-            log.info("reconcile cut off controller=%s key=%s error=%r", self.name, key, error)
+            log.info("reconcile cut off controller=%s key=%s error=%s", self.name, key, words_of(error))
         except Exception:
             log.exception("reconcile failed controller=%s key=%s", self.name, key)
         finally:

@@ -18,7 +18,7 @@ import orjson
 from aiohttp import web
 from multidict import CIMultiDict
 
-from kube.errors import ApiError
+from kube.errors import ApiError, words_of
 from kube.upgrades import Ends, ask
 from master.api.contract import Object, UserInfo
 from master.api.forwarding import Onward, forward
@@ -61,7 +61,7 @@ class Remote:
                 finally:
                     answer.writer.close()
         except (OSError, TimeoutError) as error:
-            raise unavailable(f"{error or type(error).__name__}") from error
+            raise unavailable(words_of(error)) from error
         if answer.status != 200:
             raise ApiError(answer.status, "ServiceUnavailable", f"{path} answered {answer.status}")
         try:

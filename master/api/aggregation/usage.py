@@ -18,7 +18,7 @@ import orjson
 from aiohttp import web
 
 from kube import selectors
-from kube.errors import ApiError, not_found
+from kube.errors import ApiError, not_found, words_of
 from master.api.calls import respond
 from master.api.contract import Object, UserInfo
 from master.api.reaching import NODE, POD, Reach, agent_address
@@ -99,7 +99,7 @@ class UsageApi:
                 told: Object = orjson.loads(await answer.read())
                 return told
         except (aiohttp.ClientError, TimeoutError, ApiError, orjson.JSONDecodeError) as error:
-            log.info("no numbers from node=%s: %s", node["metadata"]["name"], error or type(error).__name__)
+            log.info("no numbers from node=%s: %s", node["metadata"]["name"], words_of(error))
             return None
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kube.errors import words_of
 from master.api.cel import tree
 from master.api.cel.errors import CelError, CompileError
 from master.api.cel.overloads import Overload, Table, filled, fits
@@ -247,7 +248,7 @@ def _caller(name: str, candidates: list[Overload], args: list[Run], unsure: bool
         try:
             return chosen.run(*values)
         except FAILURES as error:
-            raise CelError(str(error) or type(error).__name__) from error
+            raise CelError(words_of(error)) from error
 
     return run
 
