@@ -66,6 +66,7 @@ class Context:
     clock: Callable[[], float] = time.monotonic
     _others: list[Informer] = field(default_factory=list)
     _polled: list[Informer] = field(default_factory=list)
+    _followed: dict[Kind, tuple[Informer, asyncio.Task[None]]] = field(default_factory=dict)
     _recorders: dict[str, Recorder] = field(default_factory=dict)
     _group: asyncio.TaskGroup | None = None
 
@@ -93,11 +94,20 @@ class Context:
         self._others.append(informer)
         return informer
 
-    def follow(self, row: Kind) -> tuple[Informer, asyncio.Task[None]]:
-        """The metadata of a kind that came up while the controllers run; cancel the task when it goes."""
+    def follow(self, row: Kind) -> Informer:
+        """The metadata of a kind that came up while the controllers run; one watch for all who follow it."""
         assert self._group is not None, "nothing comes up before the start"
-        informer = Informer(self.client, row, project=metadata_only)
-        return informer, self._group.create_task(informer.run())
+        if row not in self._followed:
+            informer = Informer(self.client, row, project=metadata_only)
+            self._followed[row] = informer, self._group.create_task(informer.run())
+        return self._followed[row][0]
+
+    def unfollow(self, row: Kind) -> None:
+        """The kind has gone: those who followed it are told that its objects have."""
+        informer, task = self._followed.pop(row, (None, None))
+        if informer is not None and task is not None:
+            task.cancel()
+            informer.replace({})
 
     def recorder(self, component: str) -> Recorder:
         if component not in self._recorders:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from kube.kinds import Kind
 from master.controllers.context import DEFINITION, Context
 from master.controllers.objects import Object
 
-Changed = Callable[[Kind | None, Kind | None], None]
-"""(the kind a definition named before, the one it names now)"""
+OnObject = Callable[[Kind, str, Any, Any], None]
+"""(kind, event's type, the object before, and now)"""
 
 
 class CustomKinds:
     def __init__(self, context: Context) -> None:
+        self._context = context
         self._definitions = context.informer(DEFINITION)
 
     def rows(self) -> list[Kind]:
@@ -25,13 +27,19 @@ class CustomKinds:
         every = (row for definition in self._definitions.store.values() for row in rows(definition))
         return next((row for row in every if (row.api_version, row.kind) == (api_version, kind)), None)
 
-    def on_change(self, changed: Changed) -> None:
-        def tell(_event: str, old: Any, new: Any) -> None:
-            before, now = first_row(old), first_row(new)
-            if before != now:
-                changed(before, now)
+    def on_object(self, changed: OnObject) -> None:
+        """Told of every change of an object of these kinds, from when its definition stands until it goes."""
 
-        self._definitions.on_change(tell)
+        def follow(_event: str, old: Any, new: Any) -> None:
+            before, now = first_row(old), first_row(new)
+            if before == now:
+                return
+            if before is not None:
+                self._context.unfollow(before)
+            if now is not None:
+                self._context.follow(now).on_change(partial(changed, now))
+
+        self._definitions.on_change(follow)
 
 
 def first_row(definition: Object | None) -> Kind | None:

@@ -7,13 +7,11 @@ Kinds that change by the year are listed now and then instead of watched: a watc
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from functools import partial
 
 from kube import kinds
 from kube.errors import ApiError
-from kube.informers import Informer
 from kube.kinds import BUILT_IN, Kind
 from master.controllers.context import Context
 from master.controllers.customkinds import CustomKinds
@@ -56,20 +54,8 @@ class GarbageCollector:
         for row in filter(collected, BUILT_IN):
             informer = context.listed(row) if row.group in RARELY else context.metadata(row)
             informer.on_change(partial(self._changed, row))
-        self._context = context
         self._customs = CustomKinds(context)
-        self._followed: dict[Kind, tuple[Informer, asyncio.Task[None]]] = {}
-        self._customs.on_change(self._kind_changed)
-
-    def _kind_changed(self, before: Kind | None, now: Kind | None) -> None:
-        """Follow the objects of a custom kind while its definition stands."""
-        if before in self._followed:
-            informer, task = self._followed.pop(before)
-            task.cancel()
-            informer.replace({})
-        if now is not None:
-            informer, task = self._followed[now] = self._context.follow(now)
-            informer.on_change(partial(self._changed, now))
+        self._customs.on_object(self._changed)
 
     def _suspects(self) -> list[str]:
         return [uid for uid, item in self._graph.items.items() if item.owners or item.deleting]
@@ -96,8 +82,10 @@ class GarbageCollector:
             return
         item = read_item(item.kind, live)
         states = {owner.uid: await self._state(owner, item.key[0]) for owner in item.owners}
-        decision = plan(item, lambda owner: states[owner.uid], bool(self._graph.dependents(item.uid)))
+        decision = plan(item, lambda owner: states[owner.uid], self._graph.dependents(item.uid))
         if isinstance(decision, Delete):
+            if decision.unblocks:
+                live = await self._unblock(item, live["metadata"])
             await self._delete(item, decision.propagation, live["metadata"]["resourceVersion"])
         elif decision.drop:
             await self._drop_owners(item, set(decision.drop))
@@ -164,9 +152,13 @@ class GarbageCollector:
         kept = [finalizer for finalizer in meta.get("finalizers") or () if finalizer != name]
         await self._patch_metadata(item, meta["resourceVersion"], {"finalizers": kept or None})
 
-    async def _patch_metadata(self, item: Item, version: str, change: Object) -> None:
+    async def _unblock(self, item: Item, meta: Object) -> Object:
+        owners = [{**reference, "blockOwnerDeletion": False} for reference in meta["ownerReferences"]]
+        return await self._patch_metadata(item, meta["resourceVersion"], {"ownerReferences": owners})
+
+    async def _patch_metadata(self, item: Item, version: str, change: Object) -> Object:
         patch = {"metadata": {"uid": item.uid, "resourceVersion": version, **change}}
-        await self._client.patch(item.kind, *item.key, patch)
+        return await self._client.patch(item.kind, *item.key, patch)
 
     def _remember_absent(self, uid: str) -> None:
         self._absent[uid] = None

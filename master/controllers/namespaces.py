@@ -1,7 +1,8 @@
 """Namespace deletion: everything in it goes first, then the namespace's own finalizer.
 
 How it works: a namespace that is being deleted is emptied kind by kind over all kinds the server offers (built-in and
-defined).  What stays, by finalizers of its own or for a pod's grace, is told in conditions and looked at again soon.
+defined), its pods before anything they may need to the end (KEP-5080).  What stays, by finalizers of its own or for a pod's
+grace, is told in conditions and looked at again soon.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import UTC, datetime
 from kube import times
 from kube.errors import ApiError
 from kube.kinds import BUILT_IN, Kind
-from master.controllers.context import Context
+from master.controllers.context import POD, Context
 from master.controllers.customkinds import CustomKinds
 from master.controllers.loop import Loop
 from master.controllers.objects import Key, Object, is_deleting, key_of, kind, set_condition
@@ -90,18 +91,20 @@ class Namespaces:
             return None
         if FINALIZER not in (namespace["spec"].get("finalizers") or ()):
             return None
-        left, finalizers = await self._empty(key[1])
+        left, finalizers = await self._empty(key[1], [POD])
+        if not left:
+            left, finalizers = await self._empty(key[1], self._kinds())
         if left:
             await self._tell(namespace, left, finalizers)
             return AGAIN
         await self._finalize(key[1])
         return None
 
-    async def _empty(self, name: str) -> tuple[Counter[str], Counter[str]]:
-        """Delete what is there; how much of each resource is left, and by which finalizers."""
+    async def _empty(self, name: str, kinds: Sequence[Kind]) -> tuple[Counter[str], Counter[str]]:
+        """Delete what is there; how much of each resource (PLURAL.GROUP) is left, and by which finalizers."""
         left: Counter[str] = Counter()
         finalizers: Counter[str] = Counter()
-        for row in await self._kinds():
+        for row in kinds:
             try:
                 objects, _version = await self._client.list(row, name)
                 if objects:
@@ -112,12 +115,12 @@ class Namespaces:
                     raise
                 continue
             if objects:
-                left[row.qualified] = len(objects)
+                left[f"{row.plural}.{row.group}"] = len(objects)
             for obj in objects:
                 finalizers.update(obj["metadata"].get("finalizers") or ())
         return left, finalizers
 
-    async def _kinds(self) -> list[Kind]:
+    def _kinds(self) -> list[Kind]:
         return [row for row in (*BUILT_IN, *self._customs.rows()) if is_content(row)]
 
     async def _tell(self, namespace: Object, left: Counter[str], finalizers: Counter[str]) -> None:

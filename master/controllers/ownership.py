@@ -5,7 +5,7 @@ Pure.  The graph is kept object by object; one object's turn looks at its owners
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -59,7 +59,10 @@ class Keep(NamedTuple):
 
 
 class Delete(NamedTuple):
+    """The object goes.  `unblocks`: it no longer holds up its owners, being above one of them as well as below."""
+
     propagation: str
+    unblocks: bool = False
 
 
 def read_item(row: Kind, obj: Object) -> Item:
@@ -110,15 +113,15 @@ class Graph:
         return item
 
 
-def plan(item: Item, state_of: Callable[[Owner], State], has_dependents: bool) -> Keep | Delete:
-    """An object goes when none of its owners is left to keep it."""
+def plan(item: Item, state_of: Callable[[Owner], State], dependents: Sequence[Item]) -> Keep | Delete:
+    """An object goes when none of its owners is left to keep it; dependents in foreground deletion may be a circle."""
     if not item.owners or item.deleting:
         return Keep()
     states = [(owner, state_of(owner)) for owner in item.owners]
     if any(state is State.SOLID for _, state in states):
         return Keep(tuple(owner.uid for owner, state in states if state is not State.SOLID))
-    if has_dependents and any(state is State.WAITING for _, state in states):
-        return Delete("Foreground")
+    if dependents and any(state is State.WAITING for _, state in states):
+        return Delete("Foreground", any(dependent.waits_for_dependents for dependent in dependents))
     return Delete(_propagation(item.finalizers))
 
 

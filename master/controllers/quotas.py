@@ -19,6 +19,7 @@ from kube.errors import ApiError
 from kube.kinds import BUILT_IN, Kind, known
 from kube.quotas import CLASS_MARK, NAMED_COUNTS, ZERO, Amounts
 from master.controllers.context import POD, Context
+from master.controllers.customkinds import CustomKinds
 from master.controllers.garbage import RARELY, collected
 from master.controllers.loop import Loop
 from master.controllers.objects import Key, Object, is_ended, key_of
@@ -62,6 +63,7 @@ class QuotaController:
         for row in filter(collected, BUILT_IN):
             if row.namespaced and row is not QUOTA and row.group not in RARELY:
                 context.metadata(row).on_change(partial(self._object_changed, row))
+        CustomKinds(context).on_object(self._object_changed)
 
     def _quota_changed(self, _type: str, _old: Object | None, new: Object | None) -> None:
         if new is not None and new["spec"].get("hard") != (new.get("status") or {}).get("hard"):

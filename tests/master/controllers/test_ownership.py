@@ -17,30 +17,32 @@ def item(uid: str, *owners: Owner, namespace: str = "ns", **parts) -> Item:
 
 
 SOLID, WAITING, ABSENT = State.SOLID, State.WAITING, State.ABSENT
+STAYS, WAITS = item("stays"), item("waits", deleting=True, finalizers=("foregroundDeletion",))
 
 
 @pytest.mark.parametrize(
-    ("states", "has_dependents", "finalizers", "expected"),
+    ("states", "dependents", "finalizers", "expected"),
     [
-        ([], False, (), Keep()),
-        ([SOLID], False, (), Keep()),
-        ([ABSENT], False, (), Delete("Background")),
-        ([SOLID, ABSENT], False, (), Keep(("1",))),
-        ([SOLID, WAITING], False, (), Keep(("1",))),
-        ([WAITING], False, (), Delete("Background")),
-        ([WAITING], True, (), Delete("Foreground")),
-        ([ABSENT], True, ("orphan",), Delete("Orphan")),
-        ([ABSENT, ABSENT], True, ("foregroundDeletion",), Delete("Foreground")),
+        ([], [], (), Keep()),
+        ([SOLID], [], (), Keep()),
+        ([ABSENT], [], (), Delete("Background")),
+        ([SOLID, ABSENT], [], (), Keep(("1",))),
+        ([SOLID, WAITING], [], (), Keep(("1",))),
+        ([WAITING], [], (), Delete("Background")),
+        ([WAITING], [STAYS], (), Delete("Foreground")),
+        ([WAITING], [STAYS, WAITS], (), Delete("Foreground", unblocks=True)),
+        ([ABSENT], [STAYS], ("orphan",), Delete("Orphan")),
+        ([ABSENT, ABSENT], [STAYS], ("foregroundDeletion",), Delete("Foreground")),
     ],
 )
-def test_an_object_goes_with_its_last_owner(states, has_dependents, finalizers, expected):
+def test_an_object_goes_with_its_last_owner(states, dependents, finalizers, expected):
     owners = [owner(str(number)) for number in range(len(states))]
     subject = item("x", *owners, finalizers=finalizers)
-    assert plan(subject, lambda one: states[int(one.uid)], has_dependents) == expected
+    assert plan(subject, lambda one: states[int(one.uid)], dependents) == expected
 
 
 def test_what_is_going_already_is_left_alone():
-    assert plan(item("x", owner("0"), deleting=True), lambda _: ABSENT, False) == Keep()
+    assert plan(item("x", owner("0"), deleting=True), lambda _: ABSENT, []) == Keep()
 
 
 def test_the_graph_follows_changes_of_owners():

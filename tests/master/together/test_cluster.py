@@ -143,6 +143,24 @@ async def test_a_namespace_gets_its_account_and_ca_and_goes_with_all_it_holds(cl
     assert maps == []
 
 
+async def test_what_pods_may_need_outlives_them_in_a_namespace(cluster):
+    await cluster.create(named("Namespace", "harbour"))
+    held = pod("held")
+    held["metadata"]["finalizers"] = ["example.com/hold"]
+    await cluster.create(held, "harbour")
+    await cluster.create(named("ConfigMap", "chart"), "harbour")
+    await cluster.client.delete(NAMESPACE, "", "harbour")
+
+    async def said() -> Any:
+        conditions = (await cluster.client.get(NAMESPACE, "", "harbour"))["status"].get("conditions") or ()
+        return [item["message"] for item in conditions if item["type"] == "NamespaceContentRemaining"]
+
+    assert await cluster.until(said, "what remains") == ["Some resources are remaining: pods. has 1 resource instances"]
+    assert await cluster.client.get(CONFIG_MAP, "harbour", "chart")
+    await cluster.client.patch(POD, "harbour", "held", {"metadata": {"finalizers": None}})
+    await cluster.gone(NAMESPACE, "", "harbour")
+
+
 async def test_what_keeps_a_namespace_is_said_in_conditions(cluster):
     await cluster.create(named("Namespace", "stuck"))
     held = named("ConfigMap", "held")
@@ -156,7 +174,7 @@ async def test_what_keeps_a_namespace_is_said_in_conditions(cluster):
 
     messages = await cluster.until(said, "the conditions")
     assert messages == {
-        "NamespaceContentRemaining": "Some resources are remaining: configmaps has 1 resource instances",
+        "NamespaceContentRemaining": "Some resources are remaining: configmaps. has 1 resource instances",
         "NamespaceFinalizersRemaining": (
             "Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances"
         ),

@@ -16,6 +16,7 @@ def row(name: str, api_version: str = "v1") -> kinds.Kind:
 DEPLOYMENT, REPLICA_SET = row("Deployment", "apps/v1"), row("ReplicaSet", "apps/v1")
 REVISION = row("ControllerRevision", "apps/v1")
 CONTROLLER, POD = row("ReplicationController"), row("Pod")
+HEAD = {"apiVersion": "v1", "kind": "Pod"}
 
 
 def template(image: str = "web:1") -> dict[str, Any]:
@@ -147,6 +148,21 @@ async def test_foreground_deletion_waits_for_the_pods(cluster):
     await cluster.client.delete(DEPLOYMENT, "default", "web", propagation="Foreground")
     await cluster.gone(DEPLOYMENT, "default", "web")
     assert await cluster.pods() == []
+
+
+async def test_pods_that_own_each_other_in_a_circle_all_go(cluster):
+    names = ["a", "b", "c"]
+    made = {name: await cluster.create({**template(), **HEAD, "metadata": {"name": name}}) for name in names}
+    for name, above in zip(names, ["c", "a", "b"], strict=True):
+        owner = {**HEAD, "name": above, "uid": made[above]["metadata"]["uid"]}
+        reference = {**owner, "controller": True, "blockOwnerDeletion": True}
+        await cluster.client.patch(POD, "default", name, {"metadata": {"ownerReferences": [reference]}})
+    await cluster.client.delete(POD, "default", "a", propagation="Foreground")
+
+    async def nothing_left() -> bool:
+        return not await cluster.pods()
+
+    await cluster.until(nothing_left, "the circle to go")
 
 
 async def test_orphans_stay_and_are_adopted_again(cluster):
