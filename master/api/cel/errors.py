@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+Problem = tuple[int, str]
+"""(where in the text, what is wrong)"""
+
 
 class CelError(Exception):
     """An expression that failed: a value of the wrong type, a missing key, an overflow, ..."""
@@ -14,13 +19,15 @@ class BudgetError(CelError):
 class CompileError(CelError):
     """The expression is no expression, or speaks of what is not there.
 
-    Its text is the reference's: where it is, what is wrong, and the line with a mark below.
+    Its text is the reference's: of each problem where it is, what is wrong, and the line with a mark below.
     """
 
-    def __init__(self, text: str, at: int, said: str) -> None:
-        before = text[:at]
-        line, column = before.count("\n"), at - (before.rfind("\n") + 1)
-        shown = text.split("\n")[line] if text else ""
-        super().__init__(f"ERROR: <input>:{line + 1}:{column + 1}: {said}\n | {shown}\n | {'.' * column}^")
-        self.at = at
-        self.said = said
+    def __init__(self, text: str, at: int, said: str, others: Iterable[Problem] = ()) -> None:
+        super().__init__("\n".join(_shown(text, *problem) for problem in sorted([(at, said), *others])))
+
+
+def _shown(text: str, at: int, said: str) -> str:
+    before = text[:at]
+    line, column = before.count("\n"), at - (before.rfind("\n") + 1)
+    shown = text.split("\n")[line] if text else ""
+    return f"ERROR: <input>:{line + 1}:{column + 1}: {said}\n | {shown}\n | {'.' * column}^"

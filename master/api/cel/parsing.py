@@ -14,6 +14,11 @@ BINDING = {
     **dict.fromkeys(("*", "/", "%"), 4),
 }
 """How close an operator binds what stands beside it."""
+BEGINNINGS = ("[", "{", "(", ".", "-", "!")
+EXPRESSION = (
+    "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}"
+)
+"""What an expression may begin with, as the reference lists it."""
 DEEPEST = 100
 
 
@@ -25,14 +30,17 @@ def parse(text: str) -> Node:
 class _Parser:
     def __init__(self, text: str) -> None:
         self._text = text
-        self._tokens = tokens(text)
+        self._tokens, self._problems = tokens(text)
         self._next = 0
         self._depth = 0
 
     def whole(self) -> Node:
         node = self._expression()
         if self._peek().kind != END:
-            raise self._unexpected()
+            last = self._tokens[self._next + 1].kind == END
+            raise self._wrong(f"{'extraneous' if last else 'mismatched'} input '{self._peek().said}' expecting <EOF>")
+        if self._problems:
+            raise CompileError(self._text, *self._problems.pop(), self._problems)
         return node
 
     # Tokens
@@ -57,17 +65,22 @@ class _Parser:
 
     def _expect(self, sign: str) -> Token:
         if not self._is(sign):
-            raise self._unexpected(f", expecting '{sign}'")
+            said, ended = self._peek().said, self._peek().kind == END
+            raise self._wrong(
+                f"missing '{sign}' at '{said}'" if ended else f"mismatched input '{said}' expecting '{sign}'"
+            )
         return self._take()
 
     def _identifier(self) -> Token:
         if self._peek().kind != IDENT:
-            raise self._unexpected(", expecting an identifier")
+            raise self._wrong(
+                f"no viable alternative at input '{self._tokens[self._next - 1].said}{self._peek().said}'"
+            )
         return self._take()
 
-    def _unexpected(self, more: str = "") -> CompileError:
-        token = self._peek()
-        return CompileError(self._text, token.at, f"Syntax error: unexpected '{token.value}'{more}")
+    def _wrong(self, said: str) -> CompileError:
+        """In the words of the reference's parser."""
+        return CompileError(self._text, self._peek().at, f"Syntax error: {said}", self._problems)
 
     # Expressions
 
@@ -148,7 +161,16 @@ class _Parser:
             case _, "{":
                 return self._mapping(token.at)
         self._next -= 1
-        raise self._unexpected()
+        return self._without(token)
+
+    def _without(self, token: Token) -> Node:
+        """The expression that begins after a token which has no place here; what is wrong is told at the end."""
+        after = self._tokens[self._next + 1] if token.kind != END else token
+        if after.kind in (LITERAL, IDENT) or (after.kind == SIGN and after.value in BEGINNINGS):
+            self._problems.append((token.at, f"Syntax error: extraneous input '{token.said}' expecting {EXPRESSION}"))
+            self._next += 1
+            return self._primary()
+        raise self._wrong(f"mismatched input '{token.said}' expecting {EXPRESSION}")
 
     def _named(self, token: Token) -> Node:
         if token.value in RESERVED:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from master.api.cel.errors import CompileError
+from master.api.cel.errors import CompileError, Problem
 from master.api.cel.values import HIGHEST, LOWEST, UInt
 
 END, LITERAL, IDENT, SIGN = "end", "literal", "ident", "sign"
@@ -26,6 +26,8 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+_BEGUN = re.compile(r"""[=&|][\s\S]?|"(?:\\.|[^"\\\n])*\n?|'(?:\\.|[^'\\\n])*\n?""")
+"""What begins as a token and does not end as one, with the sign that spoils it."""
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _ESCAPE = re.compile(
     r"\\(?:x([0-9a-fA-F]{2})|X([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2})|([\s\S]))"
@@ -37,38 +39,46 @@ class Token:
     kind: str
     value: Any
     at: int
+    said: str
+    """As it stands in the text."""
 
 
-def tokens(text: str) -> list[Token]:
+def tokens(text: str) -> tuple[list[Token], list[Problem]]:
+    """What could be read, and what could not, which is skipped."""
     found: list[Token] = []
+    problems: list[Problem] = []
     at = 0
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:
-            raise CompileError(text, at, f"Syntax error: token recognition error at: '{text[at]}'")
+            unknown = _BEGUN.match(text, at)
+            said = unknown.group() if unknown else text[at]
+            problems.append((at, f"Syntax error: token recognition error at: '{said}'"))
+            at += len(said)
+            continue
         if match.lastgroup != "space":
             found.append(_token(text, match))
         at = match.end()
-    found.append(Token(END, "<EOF>", len(text)))
-    return found
+    found.append(Token(END, "<EOF>", len(text), "<EOF>"))
+    return found, problems
 
 
 def _token(text: str, match: re.Match[str]) -> Token:
     said, at = match.group(), match.start()
     match match.lastgroup:
         case "float":
-            return Token(LITERAL, float(said), at)
+            return Token(LITERAL, float(said), at, said)
         case "int":
-            return Token(LITERAL, _integer(text, said, at), at)
+            return Token(LITERAL, _integer(text, said, at), at, said)
         case "text":
-            return Token(LITERAL, _quoted(said), at)
+            return Token(LITERAL, _quoted(said), at, said)
         case "ident" if said in WORDS:
-            return Token(LITERAL, WORDS[said], at)
+            return Token(LITERAL, WORDS[said], at, said)
         case "ident":
-            return Token(SIGN if said == "in" else IDENT, said, at)
+            return Token(SIGN if said == "in" else IDENT, said, at, said)
         case "quoted":
-            return Token(IDENT, said[1:-1], at)
-    return Token(SIGN, said, at)
+            return Token(IDENT, said[1:-1], at, said)
+    return Token(SIGN, said, at, said)
 
 
 def _integer(text: str, said: str, at: int) -> int:

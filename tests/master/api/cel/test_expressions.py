@@ -165,6 +165,33 @@ def test_wrong(text, said):
     assert said in str(refused.value)
 
 
+EXPECTED = (
+    "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}"
+)
+SYNTAX = {
+    "self = 42": ["6: token recognition error at: '= '", "8: extraneous input '42' expecting <EOF>"],
+    "Bad_Value!/..": ["10: mismatched input '!' expecting <EOF>"],
+    "object.spec.(": ["13: no viable alternative at input '.('"],
+    "1 + $": ["5: token recognition error at: '$'", f"6: mismatched input '<EOF>' expecting {EXPECTED}"],
+    "*@a | b": [
+        f"1: extraneous input '*' expecting {EXPECTED}",
+        "2: token recognition error at: '@'",
+        "5: token recognition error at: '| '",
+        "7: extraneous input 'b' expecting <EOF>",
+    ],
+    "[1": ["3: missing ']' at '<EOF>'"],
+    "(1]": ["3: mismatched input ']' expecting ')'"],
+}
+
+
+@pytest.mark.parametrize(("text", "said"), SYNTAX.items())
+def test_every_problem_of_what_is_no_expression_is_told(text, said):
+    with pytest.raises(cel.CompileError) as refused:
+        cel.compile(text, VARIABLES)
+    told = [line.removeprefix("ERROR: <input>:1:") for line in str(refused.value).splitlines() if line[:5] == "ERROR"]
+    assert told == [one.replace(": ", ": Syntax error: ", 1) for one in said]
+
+
 def test_an_error_shows_where_it_is():
     with pytest.raises(cel.CompileError) as refused:
         cel.compile("labels.app +\n 1", VARIABLES)

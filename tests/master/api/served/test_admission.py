@@ -9,7 +9,6 @@ from master.controllers.quotas import used
 # name: why it differs
 DIFFERENT = {
     "policy binding": "managedFields name the members of validationActions, not the set itself",
-    "policy bad expression": "the parser's own words for a syntax error; the place and the cause's field agree",
 }
 LEVELS = {"psb": "baseline", "psr": "restricted"}
 
