@@ -157,7 +157,7 @@ def _empty(definition: schemas.Definition, root: bool = False) -> dict[str, Any]
     for name, field in definition.fields.items():
         if root and field.shape.ref and name in ("metadata", "spec", "status"):
             empty.setdefault(name, {})
-        elif field.required:
+        elif field.required and name not in presence.omitted(definition.name):
             empty.setdefault(name, _ZEROS.get(field.shape.form))
     for name, value in empty.items():
         ref = definition.fields[name].shape.ref

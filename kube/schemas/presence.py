@@ -260,6 +260,10 @@ ALWAYS: dict[str, dict[str, Any]] = {
 }
 
 
+OMITTED = {"ValidatingAdmissionPolicyBindingSpec": frozenset({"validationActions"})}
+"""Required lists that are not there while they are empty; others are null."""
+
+
 def names_of(definition: str) -> tuple[str, ...]:
     """How a definition may be named in these tables: `Event`, `core.Event`, `v1.Event`."""
     group, version, short = definition.split(".")[-3:]
@@ -272,6 +276,10 @@ def pointer_strings(definition: str) -> frozenset[str]:
 
 def value_numbers(definition: str) -> frozenset[str]:
     return frozenset(" ".join(VALUE_NUMBERS.get(name, "") for name in names_of(definition)).split())
+
+
+def omitted(definition: str) -> frozenset[str]:
+    return OMITTED.get(definition.rpartition(".")[2], frozenset())
 
 
 def always(definition: str) -> dict[str, Any]:

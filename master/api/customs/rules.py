@@ -74,7 +74,7 @@ def compile_rule(found: Object, schema: Object, root: bool) -> Rule:
     return Rule(
         text,
         cel.compile(text, variables),
-        any(token.value == "oldSelf" for token in tokens(text)),
+        any(token.value == "oldSelf" for token in tokens(text)[0]),
         optional,
         (found.get("message") or "").strip(),
         cel.compile(expression, variables) if expression else None,
