@@ -58,6 +58,8 @@ class Parts:
     """Further subresources: (group, plural, name) → what serves them."""
     documents: Mapping[str, Document] = field(default_factory=dict)
     """Further paths outside the resources."""
+    public: Mapping[str, Document] = field(default_factory=dict)
+    """Paths that everybody may read."""
     delegates: Delegates | None = None
     """Who answers for groups that are not served here."""
     turns: Turns | None = None
@@ -130,6 +132,7 @@ def build(store: Store, cache: Cache, given: Parts, served: Served) -> Server:
     api.turns = given.turns
     server = Server(store, cache, registry, api, watches)
     api.documents.update(given.documents)
+    api.public.update(given.public)
     discovery, openapi = Discovery(served.kinds, given.address), OpenApi(served.kinds)
     served.tell(discovery.show)
     served.tell(openapi.show)

@@ -18,6 +18,7 @@ from kube import apply, times
 from kube.errors import ApiError, unauthorized
 from master.api import views
 from master.api.aggregation.delegates import Delegates
+from master.api.authn.bearer import token_of
 from master.api.authn.impersonation import impersonate
 from master.api.authn.union import ANONYMOUS, anonymous
 from master.api.authz.messages import forbidden
@@ -51,6 +52,8 @@ class Api:
     authenticator: Authenticator
     authorizer: Authorizer
     documents: dict[str, Document] = field(default_factory=dict)
+    public: dict[str, Document] = field(default_factory=dict)
+    """Path → what everybody may read, without being asked who they are."""
     creators: dict[tuple[str, str], Creator] = field(default_factory=dict)
     ways: dict[tuple[str, str, str], Verb] = field(default_factory=lambda: dict(SUBRESOURCES))
     delegates: Delegates | None = None
@@ -84,6 +87,9 @@ class Api:
             return refuse(request, ApiError(500, "InternalError", "Internal error occurred; the server's log has it"))
 
     async def _answer(self, request: web.BaseRequest, asked: Route, query: Query) -> web.StreamResponse:
+        public = self.public.get(asked.info.path)
+        if public is not None and asked.info.verb in ("get", "head"):
+            return await public(request, query)
         user = await self._user(request, asked)
         if self.turns is not None:
             waiting = self.turns.enter(user, asked.info)
@@ -177,11 +183,7 @@ def credentials(request: web.BaseRequest) -> Credentials:
     certificate, remote = (
         (connection.certificate, connection.remote) if isinstance(connection, Connection) else (None, "")
     )
-    given = request.headers.get("Authorization")
-    token = None
-    if given is not None and given[:7].lower() == "bearer ":
-        token = given[7:].strip()
-    return Credentials(certificate, token, remote)
+    return Credentials(certificate, token_of(request.headers), remote)
 
 
 def refuse(request: web.BaseRequest, error: ApiError) -> web.Response:

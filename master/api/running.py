@@ -40,6 +40,7 @@ from master.api.stores import open_store
 from master.api.streaming import Nodes
 from master.store.contract import Store
 from master.store.etcd_api.serving import EtcdServer, TlsFiles, serve
+from master.ui import serving as ui
 
 log = logging.getLogger(__name__)
 
@@ -143,6 +144,7 @@ def parts(layout: Layout, config: MasterConfig, cache: Cache, sealing: Sealing) 
         creators=creators(authentication, authorization),
         ways={**token_ways(authentication.issuer), **Nodes(cache, reach.tls).ways(), **Proxies(reach).ways()},
         documents=openid.documents(authentication.issuer, address),
+        public=ui.documents(),
         poster=Poster(reach),
         address=address,
         delegates=delegates,

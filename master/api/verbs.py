@@ -25,6 +25,7 @@ from master.api.patching import patched
 from master.api.registry import Change as Changing
 from master.api.registry import Registry
 from master.api.traits import DELETED_RETURNED, has
+from master.api.watch_streams import frame_of
 from master.api.watching import Watches
 
 APPLY = "application/apply-patch+yaml"
@@ -61,7 +62,7 @@ async def list_(rooms: Rooms, call: Call) -> web.StreamResponse:
 
 async def watch(rooms: Rooms, call: Call) -> web.StreamResponse:
     listing = read_listing(call.stored, call.namespace, call.query)
-    wanted = rooms.watches.wanted(call.version, streamable(call.form), call.include)
+    wanted = rooms.watches.wanted(call.version, streamable(call.form), call.include, frame_of(call.request))
     return await rooms.watches.serve(call.request, listing, wanted)
 
 

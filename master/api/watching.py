@@ -18,16 +18,16 @@ from aiohttp import web
 from kube.errors import ApiError, gone
 from master.api import views
 from master.api.cache import Cache
-from master.api.calls import batches
 from master.api.collections import Collection
 from master.api.connections import Connection
 from master.api.customs.converting import Converting, is_asked
 from master.api.customs.relaying import Relay, Told
 from master.api.entries import Entry
 from master.api.lists import Lists
-from master.api.media import JSON, PROTOBUF, Form
+from master.api.media import Form
 from master.api.options import Listing
 from master.api.versions import Version
+from master.api.watch_streams import Frame, begin, chunk
 from master.api.watchers import ADDED, Bucket, Change, bucket_of, see
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,7 @@ class Wanted:
     version: Version
     form: Form
     include: str = "Metadata"
+    frame: Frame = chunk
     rest: Wanted | None = None
     """What events after the first look like: a Table names its columns once."""
 
@@ -94,11 +95,11 @@ class HttpWatcher:
     def _encode(self, change: Change, type: str, entry: Entry) -> bytes:
         wanted, self.wanted = self.wanted, self.wanted.later
         if entry is not change.entry:
-            return _framed(wanted.event(type, entry))
+            return wanted.frame(wanted.event(type, entry))
         key = (type, wanted)
         found = change.frames.get(key)
         if found is None:
-            found = change.frames[key] = _framed(wanted.event(type, entry))
+            found = change.frames[key] = wanted.frame(wanted.event(type, entry))
         return found
 
     # To the client
@@ -142,11 +143,13 @@ class HttpWatcher:
         self._flush()
 
     def bookmark(self, revision: int, initial_end: bool = False) -> None:
-        self._send(_framed(views.bookmark_bytes(self.wanted.version, self.wanted.form, revision, initial_end)))
+        self._send(
+            self.wanted.frame(views.bookmark_bytes(self.wanted.version, self.wanted.form, revision, initial_end))
+        )
 
     def fail(self, error: ApiError) -> None:
         """The watch cannot go on: why is the last that the client hears."""
-        self._send(_framed(views.error_event(error.to_status(), self.wanted.form)))
+        self._send(self.wanted.frame(views.error_event(error.to_status(), self.wanted.form)))
         self.end()
 
     def finish(self) -> None:
@@ -162,17 +165,17 @@ class Watches:
         self._lists = lists
         self._converting = converting
         self._open: set[HttpWatcher] = set()
-        self._looks: dict[tuple[str, str, Form, str], Wanted] = {}
+        self._looks: dict[tuple[str, str, Form, str, Frame], Wanted] = {}
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def wanted(self, version: Version, form: Form, include: str) -> Wanted:
-        key = (version.kind.api_version, version.kind.kind, form, include)
+    def wanted(self, version: Version, form: Form, include: str, frame: Frame = chunk) -> Wanted:
+        key = (version.kind.api_version, version.kind.kind, form, include, frame)
         found = self._looks.get(key)
         if found is None or found.version is not version:
-            rest = Wanted(version, form, include) if form.view == "Table" else None
-            found = self._looks[key] = Wanted(version, form, include, rest)
+            rest = Wanted(version, form, include, frame) if form.view == "Table" else None
+            found = self._looks[key] = Wanted(version, form, include, frame, rest)
         return found
 
     def end_all(self) -> None:
@@ -223,17 +226,14 @@ class Watches:
     async def _stream(
         self, request: web.BaseRequest, watcher: HttpWatcher, told: Told, first: Iterable[bytes]
     ) -> web.StreamResponse:
-        response = web.StreamResponse(headers=_HEADERS[watcher.wanted.form.format])
-        response.enable_chunked_encoding()
-        await response.prepare(request)
-        for batch in batches(first):
-            await response.write(batch)
+        stream = await begin(request, watcher.wanted.form, watcher.end)
+        await stream.write(first)
         watcher.go_live()
         await self._last(watcher, told)
         if request.transport is not None and not request.transport.is_closing():
             watcher.finish()
-            await response.write_eof()
-        return response
+            await stream.close()
+        return stream.response
 
     async def _last(self, watcher: HttpWatcher, told: Told) -> None:
         """Until the watch ends, with a bookmark each minute and one at the end."""
@@ -244,17 +244,6 @@ class Watches:
             await asyncio.wait({watcher.ended}, timeout=min(left, BOOKMARK_EVERY))
             if watcher.listing.bookmarks and not watcher.ended.done():
                 told.bookmark(self._cache.revision)
-
-
-_HEADERS = {
-    format: {"Content-Type": media, "Cache-Control": "no-cache, private"}
-    for format, media in ((JSON, JSON), (PROTOBUF, f"{PROTOBUF};stream=watch"))
-}
-
-
-def _framed(line: bytes) -> bytes:
-    """One chunk of HTTP/1.1's chunked encoding."""
-    return b"%x\r\n%b\r\n" % (len(line), line)
 
 
 def _begins_with_state(listing: Listing) -> bool:
