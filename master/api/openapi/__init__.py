@@ -26,7 +26,7 @@ from master.api.openapi import protobuf
 from master.api.openapi.descriptions import add_descriptions, source
 from master.api.openapi.machinery import machinery
 from master.api.openapi.paths import group_path, operations
-from master.api.openapi.schemas import SCHEMAS_V2, SCHEMAS_V3, described
+from master.api.openapi.schemas import SCHEMAS_V2, SCHEMAS_V3, described, kind_name, list_name
 from master.api.routing import Query, no_such_resource
 
 Object = dict[str, Any]
@@ -116,7 +116,7 @@ def version_3(kinds: Iterable[Kind]) -> Object:
     for kind in (listed := list(kinds)):
         paths |= group_path(kind.api_version, SCHEMAS_V3) | operations(kind, SCHEMAS_V3)
     schemas = machinery(SCHEMAS_V3) | described(listed, SCHEMAS_V3)
-    add_descriptions(schemas)
+    add_descriptions(schemas, [(kind_name(kind), list_name(kind)) for kind in listed if kind.custom is not None])
     return {"openapi": "3.0.0", "info": TITLE, "paths": paths, "components": {"schemas": schemas}}
 
 

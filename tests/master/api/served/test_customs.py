@@ -102,13 +102,30 @@ def as_json(schema):
     return {key: as_json(value) for key, value in schema.items()}
 
 
+WORDS = {"apiVersion": "APIVersion defines", "kind": "Kind ", "metadata": "Standard "}
+
+
 async def test_openapi(fleet, recording, difference):
     row = next(row for row in recording("crds") if row["name"] == "openapi")
     _, answer, _ = await fleet.ask("GET", row["path"])
     recorded, served = row["answer"]["components"]["schemas"], answer["components"]["schemas"]
     for name in ("com.example.v1.Boat", "com.example.v1.BoatList"):
+        for field, words in WORDS.items():  # recorded without descriptions
+            assert served[name]["properties"][field].pop("description").startswith(words)
         assert not difference(as_json(recorded[name]), served[name])
     assert set(row["answer"]["paths"]) - {"/apis/example.com/v1/"} <= set(answer["paths"])
+
+
+async def test_an_embedded_object_is_described_as_one(api):
+    hull = {"type": "object", "x-kubernetes-embedded-resource": True, "x-kubernetes-preserve-unknown-fields": True}
+    schema = {"type": "object", "properties": {"hulls": {"type": "array", "items": hull}}}
+    await api.create(DEFINITIONS, simple("ships", "Ship", schema))
+    await established(api, "ships.sea.example.com")
+    _, answer, _ = await api.ask("GET", "/openapi/v3/apis/sea.example.com/v1")
+    ship = answer["components"]["schemas"]["com.example.sea.v1.Ship"]
+    assert "description" not in ship
+    header = ship["properties"]["hulls"]["items"]["properties"]
+    assert all(header[field]["description"].startswith(words) for field, words in WORDS.items())
 
 
 async def test_openapi_changes_with_the_definition(fleet):
