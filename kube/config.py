@@ -61,6 +61,13 @@ class EtcdSection:
     enabled: bool = setting(True, "serve etcd's v3 API over a store that is not etcd itself")
     bind: str = setting("127.0.0.1", "address to listen on", address)
     port: int = setting(2379, "port for clients, with mutual TLS", PORT)
+    member: str = setting(
+        "", "name of the etcd member that is kept beside this master, for [store] kind etcd; empty: none"
+    )
+    peer_port: int = setting(2380, "port for the other members, with mutual TLS", PORT)
+    advertise: str = setting("", "address that the other members reach this one by; empty: it is the only one")
+    joined: tuple[str, ...] = setting((), "NAME=URL of each member when this one was added; empty: it was the first")
+    v2: bool = setting(False, "let the member answer etcd's v2 API too, which etcd 3.6 has no more")
 
 
 @dataclass(frozen=True, slots=True)

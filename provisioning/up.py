@@ -32,6 +32,7 @@ CONTROL_PLANE_TAINT = "node-role.kubernetes.io/control-plane:NoSchedule"
 )
 @click.option("--no-node", is_flag=True, help="this machine does not become a node itself")
 @click.option("--taint", is_flag=True, help="as a node, this machine takes only pods that tolerate a control plane")
+@click.option("--store", type=click.Choice(["sqlite", "etcd"]), help="where a new cluster's state lies; sqlite")
 @click.option("--no-sample", is_flag=True, help="deploy no sample")
 @click.option("-q", "--quiet", is_flag=True, help="only the result")
 @click.option("--json", "as_json", is_flag=True, help="the result as JSON")
@@ -43,6 +44,7 @@ def up(
     virtual_subnet: str,
     no_node: bool,
     taint: bool,
+    store: str | None,
     no_sample: bool,
     quiet: bool,
     as_json: bool,
@@ -55,7 +57,7 @@ def up(
 
     size = Size(memory * MIB, cpus)
     taints = (CONTROL_PLANE_TAINT,) if taint else ()
-    wanted = Wanted(Layout(root), virtual_nodes, size, virtual_subnet, not no_node, taints, not no_sample)
+    wanted = Wanted(Layout(root), virtual_nodes, size, virtual_subnet, not no_node, taints, not no_sample, store or "")
     steps = Steps(say=(lambda line: None) if quiet or as_json else click.echo)
     outcome = _run(wanted, steps)
     if as_json:

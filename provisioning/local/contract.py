@@ -22,6 +22,8 @@ class Wanted:
     taints: tuple[str, ...] = ()
     """Of this machine, when it becomes a node."""
     sample: bool = True
+    store: str = ""
+    """Where the state shall lie, sqlite or etcd; empty: as the settings say."""
 
 
 @dataclass(slots=True)

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import aiohttp
 
+from kube import config as settings
 from kube.client import Client
 from kube.errors import ApiError
 from kube.layout import Layout
+from provisioning.etcd.member import is_kept_here
 from provisioning.images.keeping import archive_path, ensure_archive
 from provisioning.local.contract import Wanted
 from provisioning.local.reporting import Steps, Trouble
-from provisioning.local.supervised import Keeper, keeper_of
+from provisioning.local.supervised import Keeper, keeper_of, settings_file
 from provisioning.programs import programs
 from provisioning.virtual.network import Network
 from provisioning.virtual.nodes import VirtualNode, all_nodes
@@ -26,7 +28,12 @@ LINK_FAILURES = (aiohttp.ClientError, OSError, TimeoutError)
 
 
 async def raise_master(layout: Layout, steps: Steps) -> None:
-    """The master, supervised, until its API says that it is ready."""
+    """The master, supervised, until its API says that it is ready; before it, its member of etcd."""
+    config = settings.read_master(settings_file(layout))
+    if is_kept_here(config):
+        from provisioning.etcd.raising import raise_member
+
+        await raise_member(layout, config, steps)
     with steps.step("master") as step:
         keeper = keeper_of(layout)
         changed = await asyncio.to_thread(keeper.ensure)

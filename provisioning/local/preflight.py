@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kube.config import MasterConfig
+from provisioning.etcd.member import is_kept_here
 from provisioning.local.reporting import Trouble
 from provisioning.virtual.network import Subnet, routed_here
 
@@ -24,6 +25,8 @@ PROGRAMS = {
     "runc": "runc",
     "busybox": "busybox-static",
 }
+STORE_PROGRAMS = {"etcd": "etcd-server"}
+"""Debian's package starts an etcd of its own, in the clear, unless it is masked before."""
 SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -34,7 +37,7 @@ class Facts:
     file_systems: frozenset[str] = frozenset()
     programs: frozenset[str] = frozenset()
     taken_ports: tuple[tuple[str, int], ...] = ()
-    """(section of the settings, port)."""
+    """(the setting that chooses it, port)."""
     routes: tuple[Subnet, ...] = ()
     own_bridge: str = ""
     free_bytes: int = 1 << 40
@@ -50,15 +53,20 @@ def need_root() -> None:
 
 def gather(config: MasterConfig, root: Path, master_runs: bool, own_bridge: str = "") -> Facts:
     """Look at this machine; the ports of a master of ours that runs are not taken."""
-    ports = [("api", config.api.port), *([("etcd", config.etcd.port)] if config.etcd.enabled else [])]
+    kept = is_kept_here(config)
+    wanted = (*PROGRAMS, *(STORE_PROGRAMS if kept else ()))
+    ports = [("[api] port", config.api.port)]
+    ports += [("[etcd] port", config.etcd.port)] if config.etcd.enabled or kept else []
+    ports += [("[etcd] peer_port", config.etcd.peer_port)] if kept else []
     above = next(path for path in (root.absolute(), *root.absolute().parents) if path.exists())
     return Facts(
         file_systems=frozenset(line.split()[-1] for line in Path("/proc/filesystems").read_text().splitlines()),
-        programs=frozenset(name for name in PROGRAMS if shutil.which(name, path=SEARCHED)),
+        programs=frozenset(name for name in wanted if shutil.which(name, path=SEARCHED)),
         taken_ports=() if master_runs else tuple(row for row in ports if is_taken(row[1])),
         routes=tuple(routed_here()) if shutil.which("ip", path=SEARCHED) else (),
         own_bridge=own_bridge,
         free_bytes=shutil.disk_usage(above).free,
+        wanted=wanted,
     )
 
 
@@ -71,14 +79,17 @@ def check(facts: Facts, config: MasterConfig, settings: Path) -> None:
 def troubles(facts: Facts, config: MasterConfig, settings: Path) -> list[str]:
     """Everything that stands in the way, a sentence each, the first to mend first."""
     found = []
-    absent = sorted({PROGRAMS[name] for name in facts.wanted if name not in facts.programs})
+    lacking = [name for name in facts.wanted if name not in facts.programs]
+    absent = sorted({PROGRAMS[name] for name in lacking if name in PROGRAMS})
     if absent:
         found.append(f"these Debian packages are missing: apt-get install {' '.join(absent)}")
+    for package in [STORE_PROGRAMS[name] for name in lacking if name in STORE_PROGRAMS]:
+        found.append(f"a Debian package is missing: systemctl mask etcd; apt-get install {package}")
     if "overlay" not in facts.file_systems:
         found.append("the kernel has no overlay file system: modprobe overlay")
-    for section, port in facts.taken_ports:
+    for setting, port in facts.taken_ports:
         found.append(
-            f"port {port} is taken (see: ss -ltnp 'sport = :{port}'): stop its owner, or set [{section}] port in {settings}"
+            f"port {port} is taken (see: ss -ltnp 'sport = :{port}'): stop its owner, or set {setting} in {settings}"
         )
     for key in ("pod_cidr", "service_cidr"):
         network = getattr(config.cluster, key)

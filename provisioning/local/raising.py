@@ -16,6 +16,8 @@ from kube.client import Client
 from kube.config import MasterConfig
 from kube.kinds import kind_of
 from kube.layout import Layout
+from provisioning.etcd.choosing import ChoiceError, chosen
+from provisioning.etcd.member import data_folder, member_service
 from provisioning.hearing import join_all_proven
 from provisioning.here import join_here, own_name, routed_address
 from provisioning.images.keeping import archive_path
@@ -66,18 +68,29 @@ def look(wanted: Wanted, steps: Steps) -> None:
     with steps.step("look at this machine") as step:
         preflight.need_root()
         path = settings_file(wanted.layout)
-        config = settings.read_master(path)
+        config = with_store(wanted, settings.read_master(path))
         kept = kept_network(wanted.layout)
-        master_runs = keeper_of(wanted.layout).runs()
-        facts = preflight.gather(config, wanted.layout.root, master_runs, kept.subnet if kept else "")
+        keepers = (keeper_of(wanted.layout), keeper_of(wanted.layout, member_service(wanted.layout, config)))
+        facts = preflight.gather(
+            config, wanted.layout.root, any(keeper.runs() for keeper in keepers), kept.subnet if kept else ""
+        )
         preflight.check(facts, config, path)
         step.note = "fit"
+
+
+def with_store(wanted: Wanted, config: MasterConfig) -> MasterConfig:
+    """The settings with the store that is asked for; Trouble when the state lies elsewhere already."""
+    begun = (wanted.layout.state / "store.db").exists() or data_folder(wanted.layout).exists()
+    try:
+        return chosen(config, wanted.store, begun, own_name())
+    except ChoiceError as error:
+        raise Trouble(str(error)) from error
 
 
 async def ready_ground(wanted: Wanted, steps: Steps) -> Network | None:
     """The bridge, and settings that tell nodes to reach the master there."""
     path = settings_file(wanted.layout)
-    before, old = settings.read_master(path), kept_network(wanted.layout)
+    before, old = with_store(wanted, settings.read_master(path)), kept_network(wanted.layout)
     network = None
     with steps.step("bridge and settings") as step:
         present = path.read_bytes() if path.exists() else b""

@@ -1,4 +1,7 @@
-"""The master of a root, kept running: by systemd for the system's own root where it runs, else by a supervisor of ours."""
+"""The services of a root, kept running: by systemd for the system's own root where it runs, else by a supervisor of ours.
+
+They are the master and, where the settings say so, its member of etcd.
+"""
 
 from __future__ import annotations
 
@@ -23,36 +26,40 @@ from provisioning.supervising.services import Places, Service
 from provisioning.virtual.records import Process
 
 SERVICE = "master"
-UNIT = "wherry-master"
+DESCRIPTIONS = {SERVICE: "wherry's control plane", "etcd": "wherry's store"}
 START_SECONDS = 10.0
 STOP_SECONDS = 30.0
 CRASHES = 3
 
 
 class Keeper(Protocol):
-    """What keeps the master running."""
+    """What keeps a service running."""
 
     @property
     def log(self) -> str:
-        """Where the master's words are: a file, or the command that shows them."""
+        """Where the service's words are: a file, or the command that shows them."""
 
     def runs(self) -> bool:
-        """Whether the master's process is up."""
+        """Whether the service's process is up."""
 
     def ensure(self) -> bool:
-        """Have the master kept and running; False where it was."""
+        """Have the service kept and running; False where it was."""
 
     def refuse_crashing(self) -> None:
-        """Trouble, with the master's last words, when it ends as often as it is started."""
+        """Trouble, with the service's last words, when it ends as often as it is started."""
 
     def stop(self) -> bool:
-        """End the master and whatever keeps it; False where it did not run."""
+        """End the service and whatever keeps it; False where it did not run."""
 
 
-def keeper_of(layout: Layout) -> Keeper:
-    """systemd keeps only the system's own master: what lies under another root leaves nothing in /etc."""
+def keeper_of(layout: Layout, service: Service | None = None) -> Keeper:
+    """Of the master, unless another service is given.
+
+    systemd keeps only the system's own services: what lies under another root leaves nothing in /etc.
+    """
+    kept = service or master_service(layout)
     systemd = layout.root == Path("/") and Path("/run/systemd/system").exists()
-    return BySystemd(layout) if systemd else BySupervisor(layout)
+    return BySystemd(kept) if systemd else BySupervisor(layout, kept)
 
 
 def settings_file(layout: Layout) -> Path:
@@ -74,21 +81,25 @@ def execute(command: Command) -> tuple[int, str]:
 
 @dataclass(frozen=True, slots=True)
 class BySystemd:
-    """The master as a unit; `run` executes systemctl, `folder` holds the units."""
+    """A service as a unit; `run` executes systemctl, `folder` holds the units."""
 
-    layout: Layout
+    service: Service
     run: Callable[[Command], tuple[int, str]] = execute
     folder: Path = Path("/etc/systemd/system")
 
     @property
+    def unit(self) -> str:
+        return f"wherry-{self.service.name}"
+
+    @property
     def log(self) -> str:
-        return f"journalctl -u {UNIT}"
+        return f"journalctl -u {self.unit}"
 
     def runs(self) -> bool:
-        return self.run(("systemctl", "--quiet", "is-active", UNIT))[0] == 0
+        return self.run(("systemctl", "--quiet", "is-active", self.unit))[0] == 0
 
     def ensure(self) -> bool:
-        unit = under_systemd(replace(master_service(self.layout), name=UNIT), "wherry's control plane")
+        unit = under_systemd(replace(self.service, name=self.unit), DESCRIPTIONS[self.service.name])
         path = self.folder / unit.path.name
         present = path.read_text() if path.exists() else ""
         changed = present != unit.content or not self.runs()
@@ -96,20 +107,20 @@ class BySystemd:
             write_atomic(path, unit.content.encode(), 0o644)
             for command in unit.begin if present in ("", unit.content) else unit.again:
                 self._do(command)
-        self._do(("systemctl", "reset-failed", UNIT))  # NRestarts counts from here
+        self._do(("systemctl", "reset-failed", self.unit))  # NRestarts counts from here
         return changed
 
     def refuse_crashing(self) -> None:
-        _, restarts = self.run(("systemctl", "show", "--property=NRestarts", "--value", UNIT))
+        _, restarts = self.run(("systemctl", "show", "--property=NRestarts", "--value", self.unit))
         if restarts.isdigit() and int(restarts) > CRASHES:
-            _, words = self.run(("journalctl", "--no-pager", "--output=cat", "--lines=30", f"--unit={UNIT}"))
-            raise Trouble(f"the master ends at once, saying: {last_words(words)} (see {self.log})")
+            _, words = self.run(("journalctl", "--no-pager", "--output=cat", "--lines=30", f"--unit={self.unit}"))
+            raise Trouble(f"{_called(self.service)} ends at once, saying: {last_words(words)} (see {self.log})")
 
     def stop(self) -> bool:
-        path = self.folder / f"{UNIT}.service"
+        path = self.folder / f"{self.unit}.service"
         if not path.exists():
             return False
-        self._do(("systemctl", "disable", "--now", UNIT))
+        self._do(("systemctl", "disable", "--now", self.unit))
         path.unlink()
         self._do(("systemctl", "daemon-reload"))
         return True
@@ -122,9 +133,10 @@ class BySystemd:
 
 @dataclass(frozen=True, slots=True)
 class BySupervisor:
-    """The master under a supervisor of this root, started as a process of its own."""
+    """A service under a supervisor of this root, started as a process of its own."""
 
     layout: Layout
+    service: Service
 
     @property
     def places(self) -> Places:
@@ -132,16 +144,16 @@ class BySupervisor:
 
     @property
     def log(self) -> str:
-        return str(self.places.log(SERVICE))
+        return str(self.places.log(self.service.name))
 
     def runs(self) -> bool:
-        return is_active(self.places, SERVICE)
+        return is_active(self.places, self.service.name)
 
     def ensure(self) -> bool:
         begun = self._ensure_supervisor()
-        changed = install_service(self.places, master_service(self.layout))
+        changed = install_service(self.places, self.service)
         if not self.runs():
-            request(self.places, "start", SERVICE)
+            request(self.places, "start", self.service.name)
             changed = True
         return begun or changed
 
@@ -175,10 +187,10 @@ class BySupervisor:
         return True
 
     def refuse_crashing(self) -> None:
-        row = next((row for row in status(self.places) if row["name"] == SERVICE), None)
+        row = next((row for row in status(self.places) if row["name"] == self.service.name), None)
         if row and row["starts"] > CRASHES and row["last_exit"] and row["seconds"] < 1.0:
-            words = last_words(self.places.log(SERVICE).read_text(errors="replace"))
-            raise Trouble(f"the master ends at once, saying: {words} (see {self.log})")
+            words = last_words(self.places.log(self.service.name).read_text(errors="replace"))
+            raise Trouble(f"{_called(self.service)} ends at once, saying: {words} (see {self.log})")
 
     def stop(self) -> bool:
         reply = request(self.places, "status")
@@ -188,6 +200,10 @@ class BySupervisor:
         os.kill(process.pid, signal.SIGTERM)
         until(lambda: not process.alive, STOP_SECONDS, f"the supervisor (process {process.pid}) does not end")
         return True
+
+
+def _called(service: Service) -> str:
+    return f"the {service.name}" if service.name == SERVICE else service.name
 
 
 def last_words(log: str) -> str:

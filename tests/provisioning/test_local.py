@@ -24,6 +24,7 @@ from provisioning.virtual.network import Network
 
 FIT = Facts(file_systems=frozenset({"overlay"}), programs=frozenset(PROGRAMS))
 SETTINGS = Path("/x/master.toml")
+MASTER = supervised.master_service(Layout(Path("/")))
 
 
 def nets(*names: str) -> tuple[ipaddress.IPv4Network, ...]:
@@ -39,7 +40,7 @@ def test_a_fit_machine_has_no_troubles() -> None:
     [
         (replace(FIT, programs=FIT.programs - {"runc", "ip"}), "apt-get install iproute2 runc"),
         (replace(FIT, file_systems=frozenset()), "modprobe overlay"),
-        (replace(FIT, taken_ports=(("api", 6443),)), "or set [api] port in /x/master.toml"),
+        (replace(FIT, taken_ports=(("[api] port", 6443),)), "or set [api] port in /x/master.toml"),
         (
             replace(FIT, routes=nets("10.42.0.0/15")),
             "pod_cidr 10.42.0.0/16 overlaps this machine's route to 10.42.0.0/15",
@@ -110,7 +111,7 @@ def test_systemd_keeps_the_systems_own_master(tmp_path: Path) -> None:
         called.append(command)
         return 0, ""
 
-    keeper = supervised.BySystemd(Layout(Path("/")), systemctl, tmp_path)
+    keeper = supervised.BySystemd(MASTER, systemctl, tmp_path)
     assert keeper.ensure()
     assert "ExecStart=" in (tmp_path / "wherry-master.service").read_text()
     assert ("systemctl", "enable", "--now", "wherry-master.service") in called
@@ -129,7 +130,7 @@ def test_only_starts_of_now_count_as_crashes(tmp_path: Path) -> None:
             restarts = 0
         return 0, str(restarts)
 
-    keeper = supervised.BySystemd(Layout(Path("/")), systemctl, tmp_path)
+    keeper = supervised.BySystemd(MASTER, systemctl, tmp_path)
     for changed in (True, False):
         restarts = 7
         assert keeper.ensure() is changed
@@ -137,14 +138,14 @@ def test_only_starts_of_now_count_as_crashes(tmp_path: Path) -> None:
 
 
 def test_a_refusal_of_systemd_is_told(tmp_path: Path) -> None:
-    keeper = supervised.BySystemd(Layout(Path("/")), lambda command: (1, "no such bus"), tmp_path)
+    keeper = supervised.BySystemd(MASTER, lambda command: (1, "no such bus"), tmp_path)
     with pytest.raises(Trouble, match="no such bus"):
         keeper.ensure()
 
 
 def test_a_crashing_unit_is_told_with_its_last_words(tmp_path: Path) -> None:
     answers = {"systemctl": (0, "7"), "journalctl": (0, "started\nno disk\n")}
-    keeper = supervised.BySystemd(Layout(Path("/")), lambda command: answers[command[0]], tmp_path)
+    keeper = supervised.BySystemd(MASTER, lambda command: answers[command[0]], tmp_path)
     with pytest.raises(Trouble, match="saying: no disk"):
         keeper.refuse_crashing()
 

@@ -200,7 +200,7 @@ def test_down_ends_what_runs_though_its_files_are_gone(tmp_path: Path) -> None:
     layout = Layout(tmp_path / "root")
     node = VirtualNode.create(layout, ensure_network(layout), Blueprint(NAME))
     node.start()
-    keeper = supervised.BySupervisor(layout)
+    keeper = supervised.BySupervisor(layout, supervised.master_service(layout))
     keeper.ensure()
     shutil.rmtree(layout.root)
     lines: list[str] = []
