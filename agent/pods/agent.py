@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from agent.clocks import Clocks
 from agent.pods.containers import CONTAINER_NAME
 from agent.pods.counting import ProbeCount
 from agent.pods.images import Images
@@ -61,7 +61,7 @@ class PodAgent:
         paths: Paths,
         *,
         services: Callable[[], Iterable[Any]] = tuple,
-        clock: Callable[[], float] = time.time,
+        clocks: Clocks | None = None,
         cgroups: bool = True,
         kept: Kept | None = None,
         own_node: Callable[[], Any] = lambda: None,
@@ -69,6 +69,7 @@ class PodAgent:
         log_limits: LogLimits = LogLimits(),  # noqa: B008 (frozen)
     ) -> None:
         kept = kept or NothingKept()
+        clocks = clocks or Clocks()
         self._runtime = runtime
         self._informer = pods
         self._workers: dict[str, Worker] = {}
@@ -77,19 +78,19 @@ class PodAgent:
         self._tools = Tools(
             runtime=runtime,
             client=client,
-            images=Images(runtime, clock),
+            images=Images(runtime, clocks.steady),
             references=References(client, self._refresh, kept),
-            tokens=Tokens(client, clock, kept),
+            tokens=Tokens(client, clocks.steady, kept),
             claims=Claims(client),
             recorder=self._recorder,
             exits=Recent(),
-            prober=Prober(runtime, self._recorder, clock, self.wake),
+            prober=Prober(runtime, self._recorder, clocks.steady, self.wake),
             paths=paths,
             node=node,
             services=services,
             own_node=own_node,
             admitted=self._admitted,
-            clock=clock,
+            clocks=clocks,
             cgroups=cgroups,
         )
         self._rotator = Rotator(runtime, log_limits, self._logs)

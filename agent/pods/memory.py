@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agent.clocks import Clocks
 from agent.pods.admitting import is_new
 from agent.pods.machine import Happening, Stage, advance
 from agent.pods.observed import Observed, Pod, Trouble, Verdict
@@ -28,6 +29,7 @@ class Memory:
     final: bool = False
     vanished: bool = False
     started_at: float = 0.0
+    active_since: float = 0.0
     ended_reason: str = ""
     ended_message: str = ""
     grace: int | None = None
@@ -46,10 +48,12 @@ class Memory:
     volumes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, pod: Pod, now: float) -> Memory:
+    def of(cls, pod: Pod, clocks: Clocks) -> Memory:
         status = pod.get("status") or {}
         final = status.get("phase") in FINAL
-        memory = cls(stage=Stage.ENDING if final else Stage.ACTIVE, final=final, started_at=started_at(pod) or now)
+        memory = cls(stage=Stage.ENDING if final else Stage.ACTIVE, final=final)
+        memory.started_at = started_at(pod) or clocks.wall()
+        memory.active_since = clocks.since(memory.started_at)
         memory.prepared = final
         memory.admitted = not is_new(pod)
         memory.floors = told_attempts(status)
@@ -77,6 +81,7 @@ class Memory:
             prepare_at=self.prepare_at,
             refresh_at=self.refresh_at,
             started_at=self.started_at,
+            active_since=self.active_since,
             ended_reason=self.ended_reason,
             ended_message=self.ended_message,
             grace=self.grace,

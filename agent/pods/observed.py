@@ -15,7 +15,10 @@ Pod = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One container the runtime made for a container of the spec; `attempt` counts from 0 and is the restart count."""
+    """One container the runtime made for a container of the spec; `attempt` counts from 0 and is the restart count.
+
+    `started_at` and `finished_at` are dates; `ended_at` is a moment of the steady clock.
+    """
 
     id: str
     name: str
@@ -29,6 +32,7 @@ class Attempt:
     created_at: float = 0.0
     started_at: float = 0.0
     finished_at: float = 0.0
+    ended_at: float = 0.0
     exit_code: int = 0
     reason: str = ""
     message: str = ""
@@ -68,7 +72,8 @@ UNPROBED = Verdict()
 class Observed:
     """`sandboxes` and each container's attempts are newest first; `floors` holds a container's first attempt where a reboot
     took the runtime's memory, so that its count of restarts goes on; `given` are the resources a container got since it was
-    made, and `resize_held` is why the node does not give it others."""
+    made, and `resize_held` is why the node does not give it others; `started_at` is the
+    date that is told and `active_since` the steady moment."""
 
     stage: Stage = Stage.ACTIVE
     sandboxes: tuple[Sandbox, ...] = ()
@@ -84,6 +89,7 @@ class Observed:
     prepare_at: float = 0.0
     refresh_at: float = float("inf")
     started_at: float = 0.0
+    active_since: float = 0.0
     ended_reason: str = ""
     ended_message: str = ""
     grace: int | None = None

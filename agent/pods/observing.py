@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from agent.pods.containers import HASH, RESOURCES
@@ -19,10 +19,14 @@ class Sight:
 
 
 class Observer:
-    """One pod's; remembers what no longer changes (addresses, ended containers), so that looking again is cheap."""
+    """One pod's; remembers what no longer changes (addresses, ended containers), so that looking again is cheap.
 
-    def __init__(self, runtime: Runtime, uid: str) -> None:
+    `since` turns a date of the runtime into a steady moment.
+    """
+
+    def __init__(self, runtime: Runtime, uid: str, since: Callable[[float], float]) -> None:
         self._runtime = runtime
+        self._since = since
         self._labels = {POD_UID: uid}
         self._ips: dict[str, tuple[str, ...]] = {}
         self._ended: dict[str, Attempt] = {}
@@ -58,6 +62,7 @@ class Observer:
             return None
         attempt = to_attempt(container, status)
         if attempt.state is ContainerState.EXITED:
+            attempt = replace(attempt, ended_at=self._since(attempt.finished_at))
             self._ended[container.id] = attempt
         return attempt
 

@@ -64,7 +64,7 @@ def is_deleted(pod: Pod) -> bool:
 
 def deadline(pod: Pod, seen: Observed) -> float:
     seconds = pod["spec"].get("activeDeadlineSeconds")
-    return seen.started_at + float(seconds) if seconds and seen.started_at else float("inf")
+    return seen.active_since + float(seconds) if seconds and seen.active_since else float("inf")
 
 
 def is_finished(pod: Pod, seen: Observed) -> bool:
@@ -237,13 +237,13 @@ def _restart(
     backoff = seen.backoffs.get(name)
     changed = bool(attempt.spec_hash) and attempt.spec_hash != spec_hash(container)
     changed = changed or differs(container, attempt, seen)
-    due = attempt.finished_at if backoff is None or changed else backoff.due(attempt.finished_at)
+    due = attempt.ended_at if backoff is None or changed else backoff.due(attempt.ended_at)
     if backoff is not None and now < due:
         meta = pod["metadata"]
         who = f"container={name} pod={meta['name']}_{meta['namespace']}({meta['uid']})"
         yield Hold(name, "CrashLoopBackOff", f"back-off {_duration(backoff.delay)} restarting failed {who}", due)
         return
-    yield Start(name, attempt.attempt + 1, sandbox_id, attempt.finished_at)
+    yield Start(name, attempt.attempt + 1, sandbox_id, attempt.ended_at)
 
 
 def _old_attempts(seen: Observed) -> Iterator[Step]:

@@ -47,11 +47,11 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """A running container whose probes are to be asked."""
+    """A running container whose probes are to be asked; it runs since the steady moment `since`."""
 
     pod: Pod
     asked: Asked
-    started_at: float
+    since: float
     was_ready: bool = False
 
     @property
@@ -173,7 +173,7 @@ class Prober:
             await asyncio.sleep(_period(probe))
 
     async def _delay(self, probed: Probed, probe: Mapping[str, Any]) -> None:
-        left = probed.started_at + float(probe.get("initialDelaySeconds") or 0) - self._clock()
+        left = probed.since + float(probe.get("initialDelaySeconds") or 0) - self._clock()
         if left > 0:
             await asyncio.sleep(left)
 

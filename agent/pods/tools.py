@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from agent.clocks import Clocks
 from agent.pods.environment import Surroundings
 from agent.pods.images import Images
 from agent.pods.observed import Pod
@@ -38,8 +39,12 @@ class Tools:
     services: Callable[[], Iterable[Any]]
     own_node: Callable[[], Any]
     admitted: Callable[[], Iterable[Pod]]
-    clock: Callable[[], float]
+    clocks: Clocks
     cgroups: bool = True
+
+    def clock(self) -> float:
+        """What everything waits by."""
+        return self.clocks.steady()
 
     def surroundings(self, pod: Pod, ips: tuple[str, ...] = ()) -> Surroundings:
         node = self.node()

@@ -53,10 +53,10 @@ class Worker:
     def __init__(self, tools: Tools, pod: Pod) -> None:
         self.pod = pod
         self.uid = str(pod["metadata"]["uid"])
-        self.memory = Memory.of(pod, tools.clock())
+        self.memory = Memory.of(pod, tools.clocks)
         self.sight = Sight((), {})
         self._tools = tools
-        self._observer = Observer(tools.runtime, self.uid)
+        self._observer = Observer(tools.runtime, self.uid, tools.clocks.since)
         self._reporter = Reporter(tools.client, pod)
         self._told: dict[str, Any] | None = None
         self._awake = asyncio.Event()
@@ -218,7 +218,7 @@ class Worker:
         for attempt in seen.running():
             container = find_container(self.pod, attempt.name)
             asked = Asked(attempt.id, ips[0] if ips else "127.0.0.1", container)
-            probed = Probed(self.pod, asked, attempt.started_at, attempt.id in told)
+            probed = Probed(self.pod, asked, self._tools.clocks.since(attempt.started_at), attempt.id in told)
             if self.memory.stage is Stage.ACTIVE:
                 self._tools.prober.follow(probed)
             else:
@@ -233,7 +233,7 @@ class Worker:
         if self.memory.final or self.memory.vanished:
             return
         place = Place(self._tools.node().ips, self.memory.messages)
-        self._told = status(told_view(self.pod, self._told), seen, place, self._tools.clock())
+        self._told = status(told_view(self.pod, self._told), seen, place, self._tools.clocks.wall())
         self._reporter.tell(self._told)
 
     def _expire(self) -> None:

@@ -80,7 +80,7 @@ class Endings:
         return starved_in(self._log_text(), status.id) or await self._told_in_time(status)
 
     async def _told_in_time(self, status: ContainerStatus) -> bool:
-        left = status.finished_at + SETTLING - self._clock()
+        left = min(SETTLING, status.finished_at + SETTLING - self._clock())
         if left <= 0:
             return False
         told = self._awaited.setdefault(status.id, asyncio.Event())

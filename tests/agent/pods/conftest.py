@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from agent.clocks import Clocks
 from agent.pods.agent import PodAgent
 from agent.pods.places import NodeFacts, Paths
 from agent.runtime.contract import RuntimeFailure
@@ -30,7 +31,12 @@ class FakeRuntime:
         self.told = asyncio.Queue()
         self.exec_code = 0
         self.used = []
-        self.clock = itertools.count(time.time(), 0.001)
+        self.ahead = 0.0
+        self.ticks = itertools.count(time.time(), 0.001)
+
+    def date(self):
+        """The wall's clock, which is `ahead`."""
+        return next(self.ticks) + self.ahead
 
     async def _scripted(self, method, *arguments):
         action = self.script.get(method)
@@ -43,7 +49,7 @@ class FakeRuntime:
         await self._scripted("run_sandbox", config)
         key = f"s{config.attempt}-{config.uid}"
         self.sandboxes[key] = Sandbox(
-            key, config.name, config.namespace, config.uid, config.attempt, True, next(self.clock),
+            key, config.name, config.namespace, config.uid, config.attempt, True, self.date(),
             config.labels, config.annotations, ("10.42.0.2",),
         )  # fmt: skip
         return key
@@ -66,7 +72,7 @@ class FakeRuntime:
         key = f"{config.name}{config.attempt}-{sandbox_id}"
         self.containers[key] = Container(
             key, sandbox_id, config.name, config.attempt, config.image, config.image, ContainerState.CREATED,
-            next(self.clock), config.labels, config.annotations,
+            self.date(), config.labels, config.annotations,
         )  # fmt: skip
         self.statuses[key] = ContainerStatus(key, config.name, config.attempt, ContainerState.CREATED, "i", "i")
         return key
@@ -75,7 +81,7 @@ class FakeRuntime:
         await self._scripted("start_container", container_id)
         container = self.containers[container_id]
         self.started.append((container.name, container.attempt))
-        self._set(container_id, state=ContainerState.RUNNING, started_at=next(self.clock))
+        self._set(container_id, state=ContainerState.RUNNING, started_at=self.date())
 
     async def stop_container(self, container_id, grace):
         self.stopped.append((self.containers[container_id].name, grace))
@@ -121,7 +127,7 @@ class FakeRuntime:
 
     def end(self, container_id, code):
         if self.statuses[container_id].state is ContainerState.RUNNING:
-            self._set(container_id, state=ContainerState.EXITED, exit_code=code, finished_at=next(self.clock))
+            self._set(container_id, state=ContainerState.EXITED, exit_code=code, finished_at=self.date())
             self.told.put_nowait(Exit(container_id, code))
 
     def _set(self, container_id, **changes):
@@ -215,9 +221,8 @@ def manifests(tmp_path):
 async def agent(api, runtime, tmp_path, manifests):
     facts = NodeFacts("node", ("192.0.2.1",))
     paths = Paths(tmp_path / "pods", tmp_path / "logs")
-    pods = PodAgent(
-        api, runtime, api.informer, lambda: facts, paths, cgroups=False, own_node=lambda: NODE, manifests=manifests
-    )
+    seams = {"own_node": lambda: NODE, "manifests": manifests, "clocks": Clocks(lambda: time.time() + runtime.ahead)}
+    pods = PodAgent(api, runtime, api.informer, lambda: facts, paths, cgroups=False, **seams)
     running = asyncio.create_task(pods.run())
     yield pods
     assert not running.done(), running

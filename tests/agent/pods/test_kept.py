@@ -9,7 +9,6 @@ from agent.pods import references
 from agent.pods.references import References
 from agent.pods.tokens import RETRY, Tokens
 from agent.pods.volumes.payloads import TokenAsked
-from kube import times
 
 POD = {"metadata": {"name": "p", "namespace": "n", "uid": "u"}, "spec": {"serviceAccountName": "me"}}
 ASKED = TokenAsked("", 3600)
@@ -41,12 +40,7 @@ class Api:
         self.asked += 1
         if not self.there:
             raise aiohttp.ClientConnectionError("refused")
-        return {
-            "status": {
-                "token": f"t{self.asked}",
-                "expirationTimestamp": times.text(times.parse("1970-01-01T02:00:00Z")),
-            }
-        }
+        return {"spec": {"expirationSeconds": 7200}, "status": {"token": f"t{self.asked}"}}
 
     async def pages(self, *_scope, **_more):
         if not self.there:
@@ -70,6 +64,17 @@ async def test_a_token_that_was_kept_does_until_the_api_answers():
     assert (await again.get(POD, ASKED)).text != first.text
     again.forget("u")
     assert kept.recall("Token", "u//3600") is None
+
+
+async def test_a_token_kept_under_a_clock_that_was_ahead_is_renewed_in_time():
+    now, api, kept = [1e9], Api(), Kept()
+    api.there = True
+    first = await Tokens(api, lambda: now[0], kept).get(POD, ASKED)
+    now[0] = 0.0
+    again = Tokens(api, lambda: now[0], kept)
+    assert (await again.get(POD, ASKED)).text == first.text
+    now[0] = 3600.0
+    assert (await again.get(POD, ASKED)).text != first.text
 
 
 async def test_a_token_that_was_never_kept_is_a_failure():

@@ -34,7 +34,7 @@ def init(name, sidecar=False):
 def ran(name="c", attempt=0, exit_code=None, sandbox="s0", state=None):
     chosen = state or (ContainerState.RUNNING if exit_code is None else ContainerState.EXITED)
     return Attempt(f"{name}-{attempt}", name, attempt, sandbox, chosen, "i", spec_hash="i", started_at=990.0,
-                   finished_at=0.0 if exit_code is None else 995.0, exit_code=exit_code or 0)  # fmt: skip
+                   ended_at=0.0 if exit_code is None else 995.0, exit_code=exit_code or 0)  # fmt: skip
 
 
 def seen(*attempts, sandboxes=(HERE,), **more):
@@ -185,8 +185,8 @@ def test_a_finished_pod_keeps_its_containers_until_it_is_deleted():
         pytest.param(
             pod(policy="Never", inits=[init("a")]), seen(ran("a", exit_code=2)), [Happening.FINISHED], id="init failed"
         ),
-        pytest.param(pod(activeDeadlineSeconds=5), seen(ran(), started_at=994.0), [Happening.FAILED], id="too long"),
-        pytest.param(pod(activeDeadlineSeconds=9), seen(ran(), started_at=994.0), [], id="not yet"),
+        pytest.param(pod(activeDeadlineSeconds=5), seen(ran(), active_since=994.0), [Happening.FAILED], id="too long"),
+        pytest.param(pod(activeDeadlineSeconds=9), seen(ran(), active_since=994.0), [], id="not yet"),
         pytest.param(pod(), seen(ran(), **ENDING), [], id="still ending"),
         pytest.param(pod(), seen(sandboxes=(DEAD,), **ENDING), [Happening.STOPPED], id="ended"),
     ],

@@ -6,6 +6,7 @@ import pytest
 
 from agent.api.numbers import exposition
 from agent.api.probed import probe_metrics
+from agent.clocks import Clocks
 from agent.pods.agent import orphans
 from agent.pods.counting import ProbeCounts
 from agent.pods.handling import Answer, Asked, Outcome, ask, port_number
@@ -238,7 +239,7 @@ def test_a_message_is_told_with_the_end():
 def test_the_count_of_restarts_goes_on_after_a_reboot():
     state = {"name": "c", "containerID": "containerd://x", "restartCount": 4}
     pod = {**POD, "status": {"phase": "Running", "containerStatuses": [state], "startTime": "2020-01-01T00:00:00Z"}}
-    memory = Memory.of(pod, 0.0)
+    memory = Memory.of(pod, Clocks())
     seen = memory.observed(Sight((), {}), {})
     assert (seen.floors, seen.started_at) == ({"c": 5}, 1577836800.0)
     assert told(seen, pod)["containerStatuses"][0]["restartCount"] == 4

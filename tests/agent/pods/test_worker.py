@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from agent.pods.places import Paths
 from agent.pods.volumes.mounting import leftovers, remove_leftovers
 
@@ -59,6 +61,21 @@ async def test_a_container_that_ends_runs_again(agent, api, runtime):
     await api.until(waiting("CrashLoopBackOff"))
     assert runtime.started == [("c", 0), ("c", 1)]
     assert "BackOff" in api.events
+
+
+@pytest.mark.parametrize("years", [1, -1], ids=["ahead", "back"])
+async def test_a_jump_of_the_clock_ends_nothing_and_holds_nothing_up(agent, api, runtime, years):
+    api.add(activeDeadlineSeconds=3600)
+    await api.until(ready)
+    runtime.ahead = years * 3e7
+    api.put({**api.get(), "metadata": api.get()["metadata"] | {"labels": {"a": "b"}}})
+    await api.until(ready)
+    runtime.end(runtime.one("c"), 3)
+    await api.until(lambda pod: first(pod).get("restartCount") == 1 and ready(pod))
+    runtime.ahead = 0.0
+    runtime.end(next(c.id for c in runtime.containers.values() if c.attempt == 1), 3)
+    await api.until(waiting("CrashLoopBackOff"))
+    assert runtime.started == [("c", 0), ("c", 1)]
 
 
 async def test_a_job_ends_with_its_containers(agent, api, runtime):

@@ -213,7 +213,10 @@ class Api:
             self._happened()
             return obj
         if (kind.kind, subresource) == ("ServiceAccount", "token"):
-            return {"status": {"token": f"token of {name}", "expirationTimestamp": "2099-01-01T00:00:00Z"}}
+            return {
+                "spec": {"expirationSeconds": 3607},
+                "status": {"token": f"token of {name}", "expirationTimestamp": "2099-01-01T00:00:00Z"},
+            }
         raise AssertionError((kind.kind, subresource))
 
     async def get(self, kind, namespace, name, subresource=""):
