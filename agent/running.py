@@ -33,12 +33,14 @@ from agent.machine import Machine, release
 from agent.network.announcements import Announcements
 from agent.network.running import Network
 from agent.node.capacity import Capacity, LoadMeter, capacity
+from agent.node.collecting import Collector, Rule
 from agent.node.evicting import Evictor, Say
 from agent.node.objects import Identity, Kept, resources
 from agent.node.running import NodeKeeper
 from agent.node.thresholds import Judge, thresholds
 from agent.placing import Placing
 from agent.pods.agent import PodAgent
+from agent.pods.images import images_of
 from agent.pods.places import NodeFacts, Paths, parse_resolv_conf
 from agent.pods.rotating import LogLimits
 from agent.policy.running import following
@@ -189,7 +191,8 @@ class Agent:
             kept=copies,
         )
         self.runtime.known = partial(address_of, bound)
-        evictor = self._evictor(machine, pods, say)
+        collector = self._collector(machine, pods, say)
+        evictor = self._evictor(machine, pods, collector, say)
         machine.pressures = evictor.pressures
         policies = Informer(self.client, known("networking.k8s.io/v1", "NetworkPolicy"), project=unmanaged)
         names = self._names()
@@ -216,6 +219,7 @@ class Agent:
                     copies.run(),
                     events.run(),
                     evictor.run(),
+                    collector.run(),
                 ):
                     tasks.create_task(work)
                 tasks.create_task(keeper.run())
@@ -255,10 +259,21 @@ class Agent:
     def _kept(self) -> Kept:
         return Kept(self.config.node.reserved, thresholds(self.config.eviction.hard, {}, {}))
 
-    def _evictor(self, machine: Machine, pods: PodAgent, say: Say) -> Evictor:
+    def _collector(self, machine: Machine, pods: PodAgent, say: Say) -> Collector:
+        given = self.config.images
+
+        def wanted() -> list[str]:
+            named = [image for pod in pods.pods() for image in images_of(pod)]
+            return [self.config.runtime.pause_image, *named]
+
+        rule = Rule(given.high_percent, given.low_percent, given.age_seconds)
+        return Collector(self.runtime, rule, lambda: machine.levels()["imagefs.available"], wanted, say)
+
+    def _evictor(self, machine: Machine, pods: PodAgent, collector: Collector, say: Say) -> Evictor:
         given = self.config.eviction
         judge = Judge(thresholds(given.hard, given.soft, given.soft_grace), given.transition_seconds)
-        return Evictor(judge, machine.levels, machine.uses, pods.pods, pods.evict, say, given.pod_grace_seconds)
+        looks = (machine.levels, machine.uses, pods.pods)
+        return Evictor(judge, *looks, collector.reclaim, pods.evict, say, given.pod_grace_seconds)
 
     def _keeper(self, machine: Machine, meter: LoadMeter, say: Say) -> NodeKeeper:
         node = self.config.node

@@ -48,6 +48,9 @@ class AuditSection:
 class StoreSection:
     kind: str = setting("sqlite", "sqlite, etcd, or memory (lost at the end)", one_of("sqlite", "etcd", "memory"))
     path: str = setting("", "sqlite's database file; empty: store.db in the state folder")
+    snapshot_minutes: int = setting(
+        60, "so often sqlite's whole state is put beside it, for when the file is destroyed", between(1, 10080)
+    )
     endpoints: tuple[str, ...] = setting(
         (), "etcd's members, the nearest first; empty: the one on this machine", endpoints
     )
@@ -131,6 +134,15 @@ class EvictionSection:
 
 
 @dataclass(frozen=True, slots=True)
+class ImagesSection:
+    high_percent: int = setting(
+        85, "above it images that nothing runs from leave the disk, if their registry still has them", between(1, 100)
+    )
+    low_percent: int = setting(80, "down to this much of the disk", between(0, 100))
+    age_seconds: int = setting(120, "an image that came within this time stays", between(0, 86400 * 365))
+
+
+@dataclass(frozen=True, slots=True)
 class MasterSection:
     servers: tuple[str, ...] = setting((), "URLs of the API, such as https://192.0.2.1:6443")
     ca: str = setting("", "the cluster's authority; empty: ca.crt beside this file")
@@ -157,6 +169,7 @@ class AgentConfig:
     node: NodeSection = section(NodeSection)
     master: MasterSection = section(MasterSection)
     eviction: EvictionSection = section(EvictionSection)
+    images: ImagesSection = section(ImagesSection)
     server: ServerSection = section(ServerSection)
     runtime: RuntimeSection = section(RuntimeSection)
     cluster: ClusterSection = section(ClusterSection)

@@ -1,5 +1,7 @@
 """The loop that keeps a node from running dry: looks at its levels, tells the pressures, ends one pod at a time.
 
+Where the disk runs short, images that nothing runs from go first.
+
 Contract: `look` is quick and may be called at any time, `pressures` are those of the last look; `run` acts each PERIOD, and
 at most on one pod, then waits for its end: the levels after it say whether another one must go.
 """
@@ -28,12 +30,14 @@ Say = Callable[[str, str, str], None]
 
 @dataclass
 class Evictor:
-    """`levels` and `uses` look at the node; `evict` has a pod ended, by its uid, with a message and a grace."""
+    """`levels` and `uses` look at the node; `reclaim` clears the disk of what no pod needs; `evict` has a pod ended, by its
+    uid, with a message and a grace."""
 
     judge: Judge
     levels: Callable[[], Levels]
     uses: Callable[[], Awaitable[Uses]]
     pods: Callable[[], Iterable[Pod]]
+    reclaim: Callable[[], Awaitable[None]]
     evict: Callable[[str, str, int], None]
     say: Say
     soft_grace: int = 0
@@ -61,9 +65,13 @@ class Evictor:
         met = self.judge.met(levels, self.clock())
         if met:
             self.say("Warning", "EvictionThresholdMet", f"Attempting to reclaim {met[0].resource}")
-            await self._reclaim(met[0], levels)
+            if met[0].condition == "DiskPressure":
+                await self.reclaim()
+                levels = self.levels()
+            if met[0].met(levels):
+                await self._evict_one(met[0], levels)
 
-    async def _reclaim(self, threshold: Threshold, levels: Levels) -> None:
+    async def _evict_one(self, threshold: Threshold, levels: Levels) -> None:
         uses = await self.uses()
         candidates = ranked(self.pods(), uses, threshold.resource)
         if not candidates:

@@ -142,6 +142,21 @@ def registry(name: str) -> str:
     return first if slash and ("." in first or ":" in first or first == "localhost") else DOCKER_HUB
 
 
+def full_name(name: str) -> str:
+    """As the runtime lists it: with its registry and its tag."""
+    domain = registry(name)
+    path = name.removeprefix(f"{domain}/")
+    whole = path if "/" in path or domain != DOCKER_HUB else f"library/{path}"
+    pinned = "@" in whole or ":" in whole
+    return f"{domain}/{whole}" + ("" if pinned else ":latest")
+
+
+def images_of(pod: Mapping[str, Any]) -> list[str]:
+    """The images that a pod's spec names, as the runtime lists them."""
+    lists = (pod["spec"].get(of) or () for of in ("initContainers", "containers", "ephemeralContainers"))
+    return [full_name(container["image"]) for containers in lists for container in containers if "image" in container]
+
+
 def logins(secrets: Iterable[Mapping[str, Any] | None]) -> dict[str, Login]:
     """Registry → credentials, out of pull secrets of both types; one that is malformed counts as absent.  Pure."""
     found: dict[str, Login] = {}

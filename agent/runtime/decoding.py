@@ -91,7 +91,7 @@ def container_status(found: cri.ContainerStatus) -> ContainerStatus:
 
 def image(found: cri.Image) -> Image:
     user: int | str | None = found.uid.value if found.HasField("uid") else found.username or None
-    return Image(found.id, tuple(found.repo_tags), tuple(found.repo_digests), found.size, user)
+    return Image(found.id, tuple(found.repo_tags), tuple(found.repo_digests), found.size, user, found.pinned)
 
 
 def usage(found: cri.ContainerStats) -> Usage:

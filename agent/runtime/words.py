@@ -215,13 +215,17 @@ class ContainerStatus:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """`user` is what the image says it runs as: a number, a name, or None when it says nothing."""
+    """`user` is what the image says it runs as: a number, a name, or None when it says nothing.
+
+    A `pinned` one is the runtime's own, which must stay.
+    """
 
     id: str
     tags: tuple[str, ...]
     digests: tuple[str, ...]
     size: int
     user: int | str | None = None
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,15 +107,23 @@ class Node:
 
     def __init__(self, hard, soft):
         self.available, self.now, self.said, self.ended = 50 * MI, 0.0, [], []
+        self.disk, self.after, self.reclaimed = 500 * MI, 500 * MI, 0
         self.there = [pod("small"), pod("large")]
         judge = Judge(thresholds(hard, soft, dict.fromkeys(soft, "0s")), transition=300)
         self.evictor = Evictor(
-            judge, self.levels, self.uses, lambda: self.there, self.evict,
+            judge, self.levels, self.uses, lambda: self.there, self.reclaim, self.evict,
             lambda *words: self.said.append(words), 30, lambda: self.now, self.sleep,
         )  # fmt: skip
 
     def levels(self):
-        return {"memory.available": Level(self.available, 1024 * MI)}
+        return {
+            "memory.available": Level(self.available, 1024 * MI),
+            "nodefs.available": Level(self.disk, 1024 * MI),
+        }
+
+    async def reclaim(self):
+        self.reclaimed += 1
+        self.disk = self.after
 
     async def uses(self):
         return memory(small=10, large=100)
@@ -157,3 +165,17 @@ async def test_a_node_without_pods_says_so_and_goes_on(caplog):
     node.there = []
     await node.evictor.act()
     assert not node.ended and "no pod may be evicted" in caplog.text
+
+
+@pytest.mark.parametrize(("after", "ended"), [(500, []), (60, [("small", 1)])], ids=["enough", "not enough"])
+async def test_images_go_before_pods_where_the_disk_runs_short(after, ended):
+    node = Node({"nodefs.available": "10%"}, {})
+    node.disk, node.after = 50 * MI, after * MI
+    await node.evictor.act()
+    assert (node.reclaimed, node.ended) == (1, ended)
+
+
+async def test_memory_is_not_found_on_the_disk():
+    node = Node({"memory.available": "100Mi"}, {})
+    await node.evictor.act()
+    assert not node.reclaimed
