@@ -1,5 +1,5 @@
 # The two commands: `make up` (a real cluster on this machine) and `make test` (everything that is tested).
-.PHONY: help up down clean venv dev check unit test test-long hw-test bench faults format
+.PHONY: help up down clean venv dev long check unit test test-long hw-test bench faults format
 .DEFAULT_GOAL := help
 
 PY := .venv/bin/python
@@ -15,6 +15,9 @@ venv: ## Debian packages and .venv, only what is missing
 
 dev: ## the same, with what checks and tests need
 	@packaging/setup dev
+
+long: ## the same, with the browser that the longest tests need
+	@packaging/setup long
 
 up: venv ## a real cluster: a master, two virtual nodes, a sample that answers through its Service
 	@.venv/bin/master up --root $(ROOT) --virtual-nodes $(NODES) --no-node
@@ -41,7 +44,7 @@ unit: dev ## ≤ 60 s, without root: virtual clock, memory store, recordings
 test: unit ## ≤ 20 min: unit, every room on real parts, one shared cluster, the kubectl tour, 10 kills
 	$(PYTEST) tests/system tests/cluster --durations=20 -q
 
-test-long: dev ## ≤ 30 min, by hand: repetition, faults, fuzzing, a virtual machine from its blank card on
+test-long: long ## ≤ 30 min, by hand: repetition, faults, fuzzing, a virtual machine from its blank card on
 	$(PYTEST) tests/long hw-tests/machines --durations=20 -q
 
 hw-test: dev ## ≤ 20 min: labgrid on virtual nodes: join and run a pod

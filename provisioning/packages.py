@@ -27,7 +27,8 @@ NODE = (
 )
 MASTER = ("openssh-client", "busybox-static", "ca-certificates", "fdisk", "mtools")
 TEST = ("etcd-client", "etcd-server", "socat", "curl", "bind9-dnsutils", "mmdebstrap", "qemu-system-x86")
-SCOPES = {"node": NODE, "master": MASTER, "test": TEST}
+LONG = ("chromium",)
+SCOPES = {"node": NODE, "master": MASTER, "test": TEST, "long": LONG}
 
 QUERY = ("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\\n")
 

@@ -4,6 +4,7 @@ import { open, texts } from "./api.js";
 import { h } from "./dom.js";
 
 const TAIL = 500;
+const AGAIN = 2_000; // milliseconds
 const KEPT = 400_000; // characters; what is older scrolls away
 
 export function log(namespace, pod, containers, ending) {
@@ -18,11 +19,18 @@ export function log(namespace, pod, containers, ending) {
     const signal = AbortSignal.any([ending, reading.signal]);
     output.textContent = "";
     const query = new URLSearchParams({ container: choice.value, tailLines: TAIL, follow: !previous.checked, previous: previous.checked });
-    try {
-      const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}/log?${query}`;
-      for await (const text of texts(await open(path, { signal, headers: { Accept: "*/*" } }))) append(output, text);
-    } catch (error) {
-      if (!signal.aborted) append(output, `${error.message}\n`);
+    const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}/log?${query}`;
+    while (!signal.aborted) {
+      try {
+        const response = await open(path, { signal, headers: { Accept: "*/*" } });
+        output.textContent = "";
+        for await (const text of texts(response)) append(output, text);
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        output.textContent = `${error.message}\n`; // it may be about to start
+        await new Promise((resolve) => setTimeout(resolve, AGAIN));
+      }
     }
   };
   choice.addEventListener("change", read);

@@ -59,7 +59,7 @@ function enter(username) {
   cluster = new Cluster();
   cluster.listen(showLink);
   places.replaceChildren(...PLACES.map(([path, label]) => h("a", { href: `#/${path}` }, label)));
-  who.replaceChildren(h("span", {}, username), h("button", { onclick: signOut, hidden: !session.token }, "Sign out"));
+  who.replaceChildren(h("span", { title: username }, username.replace("system:serviceaccount:", "")), h("button", { onclick: signOut, hidden: !session.token }, "Sign out"));
   cluster.start();
   ask("/version").then(({ gitVersion }) => who.setAttribute("title", gitVersion));
   show();

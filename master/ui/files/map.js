@@ -18,11 +18,12 @@ export function map(root, cluster) {
   const places = new Map(); // node's name → its card
   const tiles = new Map(); // pod's key → its tile
 
+  let ordered = true;
+
   const place = (name) => {
     if (!places.has(name)) {
       places.set(name, card(name));
-      cards.append(places.get(name).element);
-      sort(cards);
+      ordered = false;
     }
     return places.get(name);
   };
@@ -35,7 +36,7 @@ export function map(root, cluster) {
       tiles.delete(key);
       return;
     }
-    const shown = tile ?? h("a", { href: podPath(pod.metadata), role: "listitem" });
+    const shown = tile ?? h("a", { href: podPath(pod.metadata) });
     tiles.set(key, shown);
     const { tone, text } = podState(pod);
     shown.className = `tile ${tone}`;
@@ -60,6 +61,8 @@ export function map(root, cluster) {
       }
       if (dirty.pods.size) say(count, `${tiles.childElementCount} pods`);
     }
+    if (!ordered) cards.append(...inOrder(places));
+    ordered = true;
     say(summary, summed(cluster));
   };
   const all = (mirror) => new Set(mirror.items.keys());
@@ -84,8 +87,8 @@ function card(name) {
   const about = h("p", { class: "about" });
   const meters = h("div", { class: "meters" });
   const count = h("p", { class: "count" });
-  const tiles = h("div", { class: "tiles", role: "list", "aria-label": `pods ${name ? `on ${name}` : "without a node"}` });
-  const element = h("section", { class: "card", "data-name": name }, h("div", { class: "head" }, title, state), about, meters, count, tiles);
+  const tiles = h("div", { class: "tiles", role: "group", "aria-label": `pods ${name ? `on ${name}` : "without a node"}` });
+  const element = h("section", { class: "card" }, h("div", { class: "head" }, title, state), about, meters, count, tiles);
   const show = (node, lease) => {
     if (!node) return;
     const { tone, text } = nodeState(node);
@@ -114,8 +117,7 @@ function measure(meters, shares) {
   if (meters.title !== degrees) meters.title = degrees;
 }
 
-function sort(cards) {
-  const order = new Intl.Collator("en", { numeric: true });
-  const sorted = [...cards.children].sort((a, b) => order.compare(a.dataset.name, b.dataset.name));
-  cards.append(...sorted);
+function inOrder(places) {
+  const { compare } = new Intl.Collator("en", { numeric: true });
+  return [...places].sort(([a], [b]) => compare(a, b)).map(([, { element }]) => element);
 }
