@@ -26,6 +26,7 @@ from master.api.auditing import Audit, Known, Log
 from master.api.bootstrap import ensure_defaults, ensure_names, publish_masters
 from master.api.building import Parts, Server, open_server
 from master.api.cache import Cache
+from master.api.damage import Damage
 from master.api.flow import turns
 from master.api.handling import Api
 from master.api.posting import Poster
@@ -36,10 +37,12 @@ from master.api.reviewing import creators, token_ways
 from master.api.sealing import Sealing
 from master.api.sealing import build as build_sealing
 from master.api.server import Handler, Listener, server_tls
-from master.api.stores import open_store
+from master.api.stores import open_store, sqlite_path
 from master.api.streaming import Nodes
-from master.store.contract import Store
+from master.store.contract import DamagedError, Store
 from master.store.etcd_api.serving import EtcdServer, TlsFiles, serve
+from master.store.sqlite import SqliteStore
+from master.store.sqlite.snapshotting import Snapshotting
 from master.ui import serving as ui
 
 log = logging.getLogger(__name__)
@@ -54,9 +57,13 @@ class ApiRole:
     listener: Listener
     etcd: EtcdServer | None
     renewal: Renewal
+    snapshotting: Snapshotting | None = None
+    """Of a store in a file of ours."""
 
     async def run(self) -> None:
         beside = [asyncio.create_task(self.renewal.run(), name="certificates")]
+        if self.snapshotting is not None:
+            beside.append(asyncio.create_task(self.snapshotting.run(), name="snapshots"))
         if self.server.api.delegates is not None:
             availability = Availability(self.server.api.delegates, self.server.registry)
             beside.append(asyncio.create_task(availability.run(), name="availability"))
@@ -78,10 +85,22 @@ class ApiRole:
 
 
 async def open_api(layout: Layout, config: MasterConfig) -> ApiRole:
-    """Everything up to the first request; OSError when a port cannot be had, or what the opened parts raise."""
+    """Everything up to the first request; OSError when a port cannot be had, or what the opened parts raise.
+
+    A value that turns out damaged while the objects are read has the store opened anew, mended.
+    """
     ensure_master_pki(layout, names_of(config))
+    try:
+        return await _open(layout, config)
+    except DamagedError as error:
+        if config.store.kind != "sqlite":
+            raise
+        return await _open(layout, config, str(error))
+
+
+async def _open(layout: Layout, config: MasterConfig, found: str = "") -> ApiRole:
     async with contextlib.AsyncExitStack() as undo:
-        store = await open_store(layout, config)
+        store = await open_store(layout, config, found)
         undo.push_async_callback(store.close)
         sealing = build_sealing(layout)
         server = await open_server(store, lambda cache: parts(layout, config, cache, sealing), sealing.open)
@@ -94,7 +113,17 @@ async def open_api(layout: Layout, config: MasterConfig) -> ApiRole:
         etcd = await _open_etcd(layout, config, store)
         undo.pop_all()
     renewal = Renewal(layout, lambda: names_of(config), {"apiserver": tls}, lambda: publish(config, server))
-    return ApiRole(store, server, listener, etcd, renewal)
+    return ApiRole(store, server, listener, etcd, renewal, await _snapshotting(layout, config, store, server))
+
+
+async def _snapshotting(layout: Layout, config: MasterConfig, store: Store, server: Server) -> Snapshotting | None:
+    """None where the store is in no file of ours; tells what was mended in it when it was opened."""
+    if not isinstance(store, SqliteStore):
+        return None
+    damage = Damage(server.registry)
+    if store.recovery is not None:
+        await damage.mended(str(store.recovery))
+    return Snapshotting(sqlite_path(layout, config), config.store.snapshot_minutes * 60, damage.found)
 
 
 async def make_first_objects(layout: Layout, config: MasterConfig, server: Server) -> None:

@@ -11,15 +11,22 @@ from master.store.memory import MemoryStore
 from master.store.sqlite import SqliteStore
 
 
-async def open_store(layout: Layout, config: MasterConfig) -> Store:
-    """StoreFileError or StoreUnavailableError, in one sentence, when it cannot be had; etcd is waited for."""
+async def open_store(layout: Layout, config: MasterConfig, found: str = "") -> Store:
+    """StoreFileError or StoreUnavailableError, in one sentence, when it cannot be had; etcd is waited for.
+
+    `found` is the damage that a file of ours is to be mended of.
+    """
     if config.store.kind == "memory":
         return MemoryStore()
     if config.store.kind == "etcd":
         return await _open_etcd(layout, config)
-    path = layout.root / config.store.path if config.store.path else layout.state / "store.db"
+    path = sqlite_path(layout, config)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return SqliteStore.open(path)
+    return SqliteStore.open(path, found=found)
+
+
+def sqlite_path(layout: Layout, config: MasterConfig) -> Path:
+    return layout.root / config.store.path if config.store.path else layout.state / "store.db"
 
 
 async def _open_etcd(layout: Layout, config: MasterConfig) -> Store:

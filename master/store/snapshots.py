@@ -25,6 +25,10 @@ class Snapshots:
         """0 where there is none."""
         return max((revision_of(path) for path in self.newest_first()), default=0)
 
+    def made(self) -> float | None:
+        """When the newest one was, in seconds of the epoch; None where there is none."""
+        return max((path.stat().st_mtime for path in self.newest_first()), default=None)
+
     def add(self, state: State) -> Path:
         """On the disk, whole, when it returns."""
         self.folder.mkdir(mode=0o700, exist_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import grpc
 
 from master.store.contract import (
+    CannotWriteError,
     CompactedError,
     DamagedError,
     FutureRevisionError,
@@ -47,6 +48,7 @@ TRANSLATIONS: list[tuple[type[Exception], grpc.StatusCode, str]] = [
     (LeaseNotFoundError, Code.NOT_FOUND, "etcdserver: requested lease not found"),
     (LeaseExistsError, Code.FAILED_PRECONDITION, "etcdserver: lease already exists"),
     (DamagedError, Code.DATA_LOSS, "etcdserver: corrupt cluster"),
+    (CannotWriteError, Code.RESOURCE_EXHAUSTED, "etcdserver: mvcc: database space exceeded"),
     (StoreUnavailableError, Code.UNAVAILABLE, ""),
     (OutcomeUnknownError, Code.UNAVAILABLE, "etcdserver: request timed out"),
 ]

@@ -10,6 +10,7 @@ import grpc
 import grpc.aio
 
 from master.store.contract import (
+    CannotWriteError,
     DamagedError,
     FutureRevisionError,
     InvalidTxnError,
@@ -34,7 +35,7 @@ REFUSALS: dict[str, type[Exception]] = {
     "requested lease not found": LeaseNotFoundError,
     "lease already exists": LeaseExistsError,
     "corrupt cluster": DamagedError,
-    "database space exceeded": StoreUnavailableError,
+    "database space exceeded": CannotWriteError,
     "too many requests": StoreUnavailableError,
     "no leader": StoreUnavailableError,
     "server stopped": StoreUnavailableError,

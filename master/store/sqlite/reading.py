@@ -15,7 +15,7 @@ from master.store.dumps import State
 from master.store.index import revision_of, row_of
 from master.store.log import Row
 from master.store.sqlite.files import connect_reader
-from master.store.sqlite.rows import COMPACTED, LEASES, SELECT, checked
+from master.store.sqlite.rows import COMPACTED, LEASES, ONE_ROW, SELECT, checked
 
 log = logging.getLogger(__name__)
 
@@ -29,33 +29,35 @@ FROM = f"{SELECT} WHERE number >= ? ORDER BY number"
 def open_state(path: Path) -> Iterator[State]:
     """The newest state, in a read transaction that lasts as long as the block; the master goes on beside it.
 
-    Rows whose checksum is wrong are left out and told in the log.  Raises one of `UNREADABLE` where pages are damaged.
+    Raises one of `UNREADABLE`, at the latest from the last of its rows, where the file is damaged.
     """
     connection = connect_reader(path)
     try:
         connection.execute("BEGIN")
-        newest: dict[bytes, int] = {}
-        last = 0
-        for key, last, version in connection.execute(NEWEST):
-            if version:
-                newest[key] = last
-            else:
-                newest.pop(key, None)
+        newest, last = _newest(connection)
         revision = max(1, revision_of(last), connection.execute(COMPACTED).get or 0)
         yield State(revision, dict(connection.execute(LEASES)), _living(connection, newest))
     finally:
         connection.close()
 
 
+def _newest(connection: apsw.Connection) -> tuple[dict[bytes, int], int]:
+    """The number of each living key's row, and that of the log's last."""
+    newest: dict[bytes, int] = {}
+    last = 0
+    for key, last, version in connection.execute(NEWEST):
+        if version:
+            newest[key] = last
+        else:
+            newest.pop(key, None)
+    return newest, last
+
+
 def _living(connection: apsw.Connection, newest: dict[bytes, int]) -> Iterator[Row]:
     for columns in connection.execute(FROM, (0,)):
         number, key = columns[:2]
-        if newest.get(key) != number:
-            continue
-        try:
+        if newest.get(key) == number:
             yield checked(columns)
-        except DamagedError as error:
-            log.error("damaged in the store: %s", error)
 
 
 class Remains:
@@ -85,6 +87,24 @@ class Remains:
             expected = revision + 1
         if self.whole:
             yield from held
+
+    def newest(self) -> tuple[dict[bytes, int], int] | None:
+        """The number of each living key's row, and the newest revision; None where not every key can be read."""
+        try:
+            newest, last = _newest(self._connection)
+        except UNREADABLE as error:
+            log.warning("not every key can be read: %s", error)
+            return None
+        return newest, max(revision_of(last), self.compacted or 0)
+
+    def row(self, number: int) -> Row | None:
+        """None where it cannot be read, or is not what was written."""
+        try:
+            found = self._connection.execute(ONE_ROW, (number,)).fetchall()
+            return checked(found[0]) if found else None
+        except UNREADABLE as error:
+            log.warning("a row cannot be read: %s", error)
+            return None
 
     def leases(self) -> dict[int, int]:
         try:

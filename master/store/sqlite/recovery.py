@@ -1,9 +1,10 @@
 """What is done about a store that is damaged: it is put aside, and the newest good state takes its place.
 
-How it works: the newest snapshot that is whole, and after it the revisions that the damaged file still holds without a
-gap; or, where the file is good up to a point that no compaction has passed, the file up to there.  The new store begins
-far beyond every revision that the old one can have told, and its past is compacted: so no client ever sees a revision
-twice, and watches and lists from before are told to begin anew.
+How it works: where every key can be read and only some values not, those come from the newest snapshot that has them and
+all others from the file.  Else the newest snapshot that is whole, and after it the revisions that the damaged file still
+holds without a gap; or, where the file is good up to a point that no compaction has passed, the file up to there.  The
+new store begins far beyond every revision that the old one can have told, and its past is compacted: so no client ever
+sees a revision twice, and watches and lists from before are told to begin anew.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import itertools
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,16 +21,16 @@ import apsw
 from kube.files import sync_folder
 from master.store.contract import StoreFileError
 from master.store.dumps import DumpError, State, read_dump
+from master.store.log import Row
 from master.store.snapshots import Snapshots
 from master.store.sqlite.files import draft_file
+from master.store.sqlite.notes import ASIDE, REPORT, forget_damage
 from master.store.sqlite.reading import Remains
 
 log = logging.getLogger(__name__)
 
 # As etcd's documentation advises for a restored member: a week of 1,500 writes a second.
 BEYOND = 1_000_000_000
-ASIDE = ".damaged-"
-REPORT = ".txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,9 @@ def recover(path: Path, snapshots: Snapshots, found: str) -> Recovery:
     """Raises StoreFileError, with nothing changed, when no good state is left at all."""
     remains = _remains(path)
     try:
-        rebuilt = _from_itself(path, snapshots, remains) or _from_snapshots(path, snapshots, remains)
+        rebuilt = _mended(path, snapshots, remains) or (
+            _from_itself(path, snapshots, remains) or _from_snapshots(path, snapshots, remains)
+        )
     finally:
         if remains is not None:
             remains.close()
@@ -60,6 +64,7 @@ def recover(path: Path, snapshots: Snapshots, found: str) -> Recovery:
         recovery.aside.with_name(recovery.aside.name + REPORT).write_text(f"{recovery}\n")
     draft.rename(path)
     sync_folder(path.parent)
+    forget_damage(path)
     log.error("%s", recovery)
     return recovery
 
@@ -70,6 +75,47 @@ def _remains(path: Path) -> Remains | None:
     except apsw.Error as error:
         log.warning("nothing of %s can be read: %s", path, error)
         return None
+
+
+def _mended(path: Path, snapshots: Snapshots, remains: Remains | None) -> tuple[Path, str] | None:
+    """All that the file holds; values that cannot be read as the newest snapshot has them, which may be older ones."""
+    known = remains.newest() if remains is not None else None
+    if remains is None or known is None:
+        return None
+    newest, revision = known
+    lost = {key: number for key, number in newest.items() if remains.row(number) is None}
+    spare = _spared(snapshots, lost)
+    good = (remains.row(number) for key, number in newest.items() if key not in lost)
+    rows = itertools.chain((row for row in good if row is not None), spare.values())
+    draft = draft_file(path, State(revision, remains.leases(), rows), BEYOND)
+    return draft.path, _words(revision, lost, spare)
+
+
+def _spared(snapshots: Snapshots, lost: Mapping[bytes, int]) -> dict[bytes, Row]:
+    """The newest rows of the lost keys that snapshots have."""
+    spare: dict[bytes, Row] = {}
+    for snapshot in snapshots.newest_first() if lost else ():
+        try:
+            with snapshot.open("rb") as file:
+                found = {row.key: row for row in read_dump(file).rows if row.key in lost}
+        except (DumpError, OSError) as error:
+            log.error("snapshot %s is of no use: %s", snapshot, error)
+            continue
+        spare = found | spare
+        if spare.keys() == lost.keys():
+            break
+    return spare
+
+
+def _words(revision: int, lost: Mapping[bytes, int], spare: Mapping[bytes, Row]) -> str:
+    older = [key for key, row in spare.items() if row.number != lost[key]]
+    kinds = {"as a snapshot had them before": older, "lost": [key for key in lost if key not in spare]}
+    words = [
+        f"{', '.join(sorted(key.decode(errors='replace') for key in keys))} {how}"
+        for how, keys in kinds.items()
+        if keys
+    ]
+    return f"all of it up to revision {revision}" + "".join(f"; {each}" for each in words)
 
 
 def _from_itself(path: Path, snapshots: Snapshots, remains: Remains | None) -> tuple[Path, str] | None:

@@ -12,6 +12,7 @@ from master.store.snapshots import snapshots_of
 from master.store.sqlite.files import FileLock, TornFileError, check_file, create_file
 from master.store.sqlite.log import SqliteLog
 from master.store.sqlite.mounts import network_filesystem
+from master.store.sqlite.notes import noted_damage
 from master.store.sqlite.recovery import Recovery, recover
 
 MOUNTS = Path("/proc/self/mountinfo")
@@ -30,10 +31,12 @@ class SqliteStore(LogStore):
         clock: Clock | None = None,
         retention: Retention | None = None,
         quota: int | None = None,
+        found: str = "",
     ) -> SqliteStore:
         """Makes the file when there is none; its folder exists.  Raises StoreFileError.
 
-        A damaged file is put aside and the newest good state restored (recovery.py).
+        A damaged file is put aside and the newest good state restored (recovery.py); so is one that `found` says
+        something of: damage that only reading the values tells.
         """
         place = Path(path)
         refuse_network(place)
@@ -41,7 +44,7 @@ class SqliteStore(LogStore):
         try:
             recovery = None
             try:
-                _ensure_file(place)
+                _ensure_file(place, found or noted_damage(place))
                 store = cls._over(SqliteLog(place, lock, quota), clock, retention)
             except TornFileError as error:
                 recovery = recover(place, snapshots_of(place), str(error))
@@ -67,9 +70,11 @@ def refuse_network(path: Path) -> None:
         raise StoreFileError(f"store {path} lies on {kind}, a network file system: give [store] path a local disk")
 
 
-def _ensure_file(path: Path) -> None:
+def _ensure_file(path: Path, found: str) -> None:
     if path.exists() and path.stat().st_size:
         check_file(path)
+        if found:
+            raise TornFileError(found)
     elif snapshots_of(path).newest_first():
         raise TornFileError("the file is gone, and its snapshots are there")
     else:

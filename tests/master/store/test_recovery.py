@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from master.store.contract import CompactedError, Put, Range, StoreFileError, Txn
+from master.store.contract import CompactedError, DamagedError, Put, Range, StoreFileError, Txn
 from master.store.dumps import State
 from master.store.snapshots import snapshots_of
 from master.store.sqlite import SqliteStore
@@ -114,6 +114,38 @@ async def test_damage_behind_the_last_compaction_needs_no_snapshot(path: Path) -
     assert found == {b"k%03d" % number for number in range(len(found))}
     assert KEYS // 2 < len(found) < KEYS
     await again.close()
+
+
+def spoil(path: Path, value: bytes) -> None:
+    """One bit of each place where the value lies."""
+    content = path.read_bytes()
+    assert value in content
+    path.write_bytes(content.replace(value, value[:-1] + bytes([value[-1] ^ 1])))
+
+
+async def test_single_damaged_values_come_from_the_snapshot_and_all_else_from_the_file(path: Path) -> None:
+    store = await filled(path)
+    await put(store, b"same", value=b"unchanged" * 20)
+    await put(store, b"older", value=b"first" * 20)
+    snapshot(path)
+    await put(store, b"older", value=b"second" * 20)
+    await put(store, b"lost", value=b"never kept" * 20)
+    await put(store, b"later", value=b"whole" * 20)
+    await store.compact(store.revision)
+    await store.close()
+    for value in (b"unchanged", b"second", b"never kept"):
+        spoil(path, value * 20)
+    with pytest.raises(DamagedError), open_state(path) as state:
+        list(state.rows)
+    mended = SqliteStore.open(path, found="a value is damaged")
+    assert mended.recovery is not None
+    assert mended.recovery.restored == "all of it up to revision 106; older as a snapshot had them before; lost lost"
+    values = {kv.key: kv.value for kv in (await mended.range(Range(b"a", b"\0"))).kvs}
+    assert len(values) == KEYS + 3
+    assert values[b"same"] == b"unchanged" * 20
+    assert values[b"older"] == b"first" * 20
+    assert values[b"later"] == b"whole" * 20
+    await mended.close()
 
 
 async def test_damaged_snapshot_is_passed_over(path: Path) -> None:
