@@ -21,9 +21,13 @@ def announcer() -> Service:
 
 
 def own_programs() -> tuple[Path, ...]:
-    """The environment that runs this, and the folder of its packages: in a checkout they lie apart."""
-    packages = Path(provisioning.__file__).parents[1]
-    return tuple(dict.fromkeys((packages, Path(sys.prefix))))
+    """The environment that runs this, its Python and the folder of its packages: one may lie in another, or apart."""
+    return outermost(Path(sys.prefix), Path(sys.base_prefix), Path(provisioning.__file__).parents[1])
+
+
+def outermost(*folders: Path) -> tuple[Path, ...]:
+    """Without what lies in another of them, or is named twice."""
+    return tuple(one for one in dict.fromkeys(folders) if not any(other in one.parents for other in folders))
 
 
 def prepared(name: str, size: Size | None = None, address: str = "") -> Blueprint:

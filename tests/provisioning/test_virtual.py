@@ -12,6 +12,7 @@ import pytest
 from kube.layout import Layout
 from provisioning.supervising.services import Service, parse_service
 from provisioning.virtual import cgroups, filling, firewall, mounting, network, nodes
+from provisioning.virtual.prepared import outermost
 from provisioning.virtual.records import MIB, Blueprint, Places, Process, Record, Size, load, save, tag
 
 RECORD = Record("a", "10.99.0.11", 24, "10.99.0.1", "wh-12345678", 512 * MIB, 0.5, "0" * 32, "ssh-ed25519 AAAA")
@@ -160,3 +161,17 @@ def test_the_bridges_rule_is_found() -> None:
     chain = "-P FORWARD DROP\n-A FORWARD -i wh-1 -o wh-1 -m comment --comment wherry -j ACCEPT\n"
     assert firewall.has_rule(chain, "wh-1")
     assert not firewall.has_rule(chain, "wh-2")
+
+
+@pytest.mark.parametrize(
+    ("folders", "shown"),
+    [
+        (("/a/venv", "/usr", "/a"), ("/usr", "/a")),
+        (("/a/venv", "/usr", "/a/venv/lib/site-packages"), ("/a/venv", "/usr")),
+        (("/a", "/a", "/a"), ("/a",)),
+        (("/a/v", "/a/vs"), ("/a/v", "/a/vs")),
+    ],
+    ids=["checkout", "installed", "the same", "beside each other"],
+)
+def test_a_node_is_shown_each_folder_of_the_programs_once(folders: tuple[str, ...], shown: tuple[str, ...]) -> None:
+    assert outermost(*map(Path, folders)) == tuple(map(Path, shown))
