@@ -44,6 +44,11 @@ def expand(text: str, known: Mapping[str, str]) -> str:
     return REFERENCE.sub(replaced, text)
 
 
+def names_in(text: str) -> set[str]:
+    """The variables that a text refers to."""
+    return {match.group(1) for match in REFERENCE.finditer(text) if match.group(0) != "$$"}
+
+
 def container_environment(pod: Object, container: Object, around: Surroundings) -> list[tuple[str, str]]:
     """Name and value, each name once; ConfigError when a source that is not optional is missing."""
     known = service_variables(pod, around.services)

@@ -226,9 +226,8 @@ class Binding:
                 await self._client.raw("DELETE", f"/api/v1/nodes/{meta['name']}/proxy/volumes/{name}")
 
     async def _set_phase(self, volume: Object, phase: str, message: str = "") -> bool:
-        """Whether something was written."""
-        before = volume.get("status") or {}
-        if (before.get("phase"), before.get("message", "")) == (phase, message):
+        """Whether something was written; in a phase that is told already, others may have put words of their own."""
+        if (volume.get("status") or {}).get("phase") == phase:
             return False
         after = {"phase": phase, "message": message or None, "lastPhaseTransitionTime": times.now()}
         name, version = volume["metadata"]["name"], volume["metadata"]["resourceVersion"]

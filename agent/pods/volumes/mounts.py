@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.pods.containers import DEFAULT_MESSAGE_PATH
-from agent.pods.environment import ConfigError, expand
+from agent.pods.environment import ConfigError, expand, names_in
 from agent.pods.observed import Pod
 from agent.pods.places import Paths
 from agent.pods.volumes.mounting import Volume, host_folder, kind_of
@@ -55,11 +55,16 @@ def container_mounts(
 
 
 def _inner(mount: Mapping[str, Any], known: Mapping[str, str]) -> str:
-    inner = str(mount.get("subPath") or expand(mount.get("subPathExpr") or "", known))
-    if inner and (inner.startswith("/") or ".." in Path(inner).parts):
-        raise ConfigError(f"subPath {inner!r} must be a relative path without '..'")
-    if "$(" in inner and mount.get("subPathExpr"):
-        raise ConfigError(f"subPathExpr {mount['subPathExpr']!r} names a variable that is not set")
+    """The path inside the volume; a variable that is empty counts as one that is not set."""
+    expression = mount.get("subPathExpr") or ""
+    missing = sorted({name for name in names_in(expression) if not known.get(name)})
+    if missing:
+        raise ConfigError(f"missing value for {', '.join(missing)}")
+    inner = str(mount.get("subPath") or expand(expression, known))
+    if inner.startswith("/"):
+        raise ConfigError(f"error SubPath `{inner}` must not be an absolute path")
+    if ".." in Path(inner).parts:
+        raise ConfigError(f"unable to provision SubPath `{inner}`: must not contain '..'")
     return inner
 
 
