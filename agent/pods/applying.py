@@ -45,7 +45,6 @@ from kube.errors import ApiError
 
 log = logging.getLogger(__name__)
 
-SANDBOX_RETRY = 2.0
 STOP_RETRY = 1.0
 RESIZE_RETRY = 10.0
 
@@ -111,9 +110,9 @@ class Hands:
                 raise
             said = f"Failed to create pod sandbox: {failure}"
             tools.recorder.record(pod, "Warning", "FailedCreatePodSandBox", said)
-            self.memory.troubles[""] = Trouble("FailedCreatePodSandBox", said, tools.clock() + SANDBOX_RETRY)
+            self.memory.without_sandbox(said, tools.clock())
         else:
-            self.memory.troubles.pop("", None)
+            self.memory.with_sandbox()
 
     def _stop(self, step: Stop, pod: Pod, seen: Observed) -> None:
         """Stops run beside the loop, so that one container's grace holds up no other; a shorter grace goes beside it."""

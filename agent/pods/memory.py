@@ -14,6 +14,8 @@ from agent.pods.observing import Sight
 from agent.pods.restarts import BackOff
 from kube import times
 
+SLOWEST_SANDBOX = 30.0
+
 FINAL = {"Succeeded", "Failed"}
 
 
@@ -38,6 +40,7 @@ class Memory:
     prepared: bool = False
     prepare_at: float = 0.0
     prepare_delay: float = 0.5
+    sandbox_delay: float = 1.0
     refresh_at: float = float("inf")
     troubles: dict[str, Trouble] = field(default_factory=dict)
     backoffs: dict[str, BackOff] = field(default_factory=dict)
@@ -64,6 +67,15 @@ class Memory:
 
     def happen(self, happening: Happening) -> None:
         self.stage = advance(self.stage, happening)
+
+    def without_sandbox(self, message: str, now: float) -> None:
+        """No sandbox could be made: later and later again, since each try writes to the disk."""
+        self.troubles[""] = Trouble("FailedCreatePodSandBox", message, now + self.sandbox_delay)
+        self.sandbox_delay = min(self.sandbox_delay * 2, SLOWEST_SANDBOX)
+
+    def with_sandbox(self) -> None:
+        self.troubles.pop("", None)
+        self.sandbox_delay = 1.0
 
     def observed(self, sight: Sight, verdicts: Mapping[str, Verdict]) -> Observed:
         return Observed(
