@@ -11,6 +11,7 @@ from agent.pods.admitting import is_new
 from agent.pods.machine import Happening, Stage, advance
 from agent.pods.observed import Observed, Pod, Trouble, Verdict
 from agent.pods.observing import Sight
+from agent.pods.resizing import Standing
 from agent.pods.restarts import BackOff
 from kube import times
 
@@ -48,6 +49,7 @@ class Memory:
     floors: dict[str, int] = field(default_factory=dict)
     given: dict[str, str] = field(default_factory=dict)
     resize_held: Trouble | None = None
+    resize_told: Standing = Standing()  # noqa: RUF009 (frozen)
     volumes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod

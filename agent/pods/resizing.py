@@ -9,6 +9,7 @@ its resizePolicy wants that.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -19,6 +20,45 @@ from kube.quotas import pod_total
 
 RESIZABLE = ("cpu", "memory")
 Container = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a resize is, as it was told last: nothing, Started, Error, Deferred or Infeasible, and why."""
+
+    at: str = ""
+    why: str = ""
+
+
+def standing(before: Standing, pod: Pod, seen: Observed) -> Standing:
+    """Where the resize stands now; one that was begun is over once every container runs with what its spec says."""
+    failed = seen.resize_held
+    if is_pending(pod, seen):
+        return Standing(failed.reason, failed.message) if failed else Standing("Started")
+    settled = all((attempt := seen.latest(c["name"])) and attempt.running for c in _resizable(pod))
+    return Standing() if settled or before.at in {"Deferred", "Infeasible"} else before
+
+
+def resize_event(before: Standing, now: Standing, pod: Pod) -> tuple[str, str, str] | None:
+    """Type, reason and message of the event that tells the change; words and form are upstream's."""
+    if now == before or (not now.at and before.at in {"Deferred", "Infeasible"}):
+        return None
+    reason = now.at or "Completed"
+    said = f"Pod resize {reason if reason in {'Deferred', 'Infeasible'} else reason.lower()}"
+    return "Warning" if now.why else "Normal", f"Resize{reason}", f"{said}: {_summary(pod, now.why)}"
+
+
+def _summary(pod: Pod, error: str) -> str:
+    lists = {
+        of: [c for c in _resizable(pod) if c in (pod["spec"].get(of) or ())] for of in ("initContainers", "containers")
+    }
+    told: dict[str, Any] = {
+        of: [{"name": c["name"], "resources": c.get("resources") or {}} for c in found]
+        for of, found in lists.items()
+        if found
+    }
+    told["generation"] = pod["metadata"].get("generation", 0)
+    return orjson.dumps(told | ({"error": error} if error else {})).decode()
 
 
 def resources_text(container: Container) -> str:

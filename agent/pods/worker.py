@@ -26,7 +26,7 @@ from agent.pods.planning import DEADLINE, happenings, is_deleted, plan
 from agent.pods.preparing import admit
 from agent.pods.probing import Probed
 from agent.pods.reporting import Reporter
-from agent.pods.resizing import held, is_pending
+from agent.pods.resizing import held, is_pending, resize_event, standing
 from agent.pods.statuses import Place, status
 from agent.pods.steps import Hold, Wait
 from agent.pods.tools import Tools
@@ -161,6 +161,7 @@ class Worker:
         self._probe(seen)
         self._judge_resize(seen)
         seen = self._seen()
+        self._tell_resize(seen)
         self._tell(seen)
         until = self._tools.clock() + SWEEP
         for step in plan(self.pod, seen, self._tools.clock()):
@@ -185,6 +186,13 @@ class Worker:
             others = [pod for pod in self._tools.admitted() if pod["metadata"]["uid"] != self.uid]
             active = [pod for pod in others if pod["status"].get("phase") not in FINAL]
             self.memory.resize_held = held(self.pod, self._tools.node().allocatable, active)
+
+    def _tell_resize(self, seen: Observed) -> None:
+        before = self.memory.resize_told
+        self.memory.resize_told = standing(before, self.pod, seen)
+        event = resize_event(before, self.memory.resize_told, self.pod)
+        if event and self.memory.stage is Stage.ACTIVE:
+            self._tools.recorder.record(self.pod, *event)
 
     # What is seen and told
 

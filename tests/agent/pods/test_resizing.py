@@ -8,7 +8,7 @@ from agent.pods import steps
 from agent.pods.observed import Attempt, Observed, Trouble
 from agent.pods.planning import plan
 from agent.pods.reporting import patch_body
-from agent.pods.resizing import held, resources_text
+from agent.pods.resizing import Standing, held, resize_event, resources_text, standing
 from agent.pods.statuses import Place, status
 from agent.runtime.words import ContainerState, Sandbox
 
@@ -99,3 +99,43 @@ def test_what_the_status_tells(found, expected):
 def test_a_condition_that_passed_is_removed():
     body = patch_body({"conditions": [{"type": "Ready"}]}, {"PodResizePending"})
     assert body["conditions"][1:] == [{"$patch": "delete", "type": "PodResizePending"}]
+
+
+BEGUN, HELD = Standing("Started"), Standing("Deferred", "no room")
+ENDED = replace(seen("500m").attempts["c"][0], state=ContainerState.EXITED)
+
+
+@pytest.mark.parametrize(
+    ("before", "found", "now"),
+    [
+        pytest.param(Standing(), seen("1"), Standing(), id="nothing to do"),
+        pytest.param(Standing(), seen("500m"), BEGUN, id="begun"),
+        pytest.param(BEGUN, replace(seen("500m"), attempts={"c": (ENDED,)}), BEGUN, id="being made anew"),
+        pytest.param(BEGUN, seen("1"), Standing(), id="over"),
+        pytest.param(
+            BEGUN, seen("500m", trouble=Trouble("Error", "busy", 1.0)), Standing("Error", "busy"), id="failed"
+        ),
+        pytest.param(Standing(), seen("500m", trouble=Trouble("Deferred", "no room")), HELD, id="held"),
+        pytest.param(HELD, seen("1"), Standing(), id="taken back"),
+    ],
+)
+def test_where_a_resize_stands(before, found, now):
+    assert standing(before, pod("1"), found) == now
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        (Standing(), BEGUN, ("Normal", "ResizeStarted", "Pod resize started: ")),
+        (BEGUN, Standing(), ("Normal", "ResizeCompleted", "Pod resize completed: ")),
+        (Standing(), HELD, ("Warning", "ResizeDeferred", "Pod resize Deferred: ")),
+        (BEGUN, Standing("Error", "busy"), ("Warning", "ResizeError", "Pod resize error: ")),
+        (BEGUN, BEGUN, None),
+        (HELD, Standing(), None),
+    ],
+)
+def test_the_event_of_a_resize(before, now, expected):
+    found = resize_event(before, now, pod("1"))
+    error = f',"error":"{now.why}"' if now.why else ""
+    summary = '{"containers":[{"name":"c","resources":{"requests":{"cpu":"1"}}}],"generation":0' + error + "}"
+    assert found == (expected and (*expected[:2], expected[2] + summary))
