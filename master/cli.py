@@ -13,6 +13,8 @@ main = group(
         "discover": Row("provisioning.discovering:discover", "List the boards that announce themselves."),
         "join": Row("provisioning.commands:join", "Make a board a node of this cluster."),
         "image": Row("provisioning.images.commands:image", "Build images, and put them on the nodes."),
+        "backup": Row("master.backups.commands:backup", "Write the whole cluster to one file."),
+        "restore": Row("master.backups.commands:restore_command", "Bring a cluster back from its backup."),
         "doctor": Row("master.doctoring:doctor", "Name what is wrong with this cluster, and the fix."),
         "why": Row("master.explaining:why", "Say of each node why a pod is not there, or how well it would be."),
     },
