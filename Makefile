@@ -43,12 +43,16 @@ unit: dev ## ≤ 60 s, without root: virtual clock, memory store, recordings
 
 test: unit ## ≤ 20 min: unit, every room on real parts, one shared cluster, the kubectl tour, 10 kills
 	$(PYTEST) tests/system tests/cluster --durations=20 -q
+	$(PYTEST) tests/faults -m usual -q
 
 test-long: long ## ≤ 30 min, by hand: repetition, faults, fuzzing, a virtual machine from its blank card on
 	$(PYTEST) tests/long hw-tests/machines --durations=20 -q
 
 hw-test: dev ## ≤ 20 min: labgrid on virtual nodes: join and run a pod
 	$(PYTEST) hw-tests --ignore=hw-tests/machines --durations=20 -q
+
+faults: dev ## ≤ 5 min: each fault of the field on a virtual node: named first? healed by its fix?
+	$(PYTEST) tests/faults -q
 
 bench: venv ## every budget with this machine's figure beside it
 	$(PY) -m bench

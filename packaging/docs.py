@@ -1,4 +1,4 @@
-"""Writes docs/commands.md and docs/settings.md from the code that they describe.  Run it after changing either.
+"""Writes docs/commands.md, docs/settings.md and docs/doctor.md from the code that they describe.  Run it after changing either.
 
 python packaging/docs.py            writes them
 `pages()` gives their text without writing: tests compare it with what is committed.
@@ -17,9 +17,21 @@ import click
 import tomlkit
 
 from kube.config import AgentConfig, MasterConfig
+from probes.checks.table import CHECKS
 
 DOCS = Path(__file__).parents[1] / "docs"
 NOTE = "<!-- Written by packaging/docs.py from the code; change that, then run it. -->"
+DOCTOR = """
+`agent doctor` looks at the machine it runs on: without a network, a master or a running agent, and as one file on a bare
+board (`agent doctor --pack doctor.pyz`, then `python3 doctor.pyz`). `master doctor` looks at the cluster, and with names of
+nodes, or `--all`, at the nodes as they see themselves: through their agents, over SSH (`--identity KEY`) where an agent does
+not answer, from outside where nobody lets it in.
+
+Causes come first; what another trouble explains is told under it. A finding says what is wrong, what shows it (`seen`), what
+it breaks, the fix as a command, and how to undo that. `--fix` applies the fixes that are safe, asking for each. What cannot
+be looked at is said and stops nothing else. The exit code is 0 when all is well, 1 for trouble, 2 when something could not
+be looked at. `make faults` brings each fault about on a virtual node and tells whether it was named first.
+"""
 PROGRAMS = ("master", "agent")
 FILES = (
     ("/etc/wherry/master.toml", "What `master run` reads.", MasterConfig),
@@ -29,7 +41,8 @@ FILES = (
 
 def pages() -> dict[Path, str]:
     """Path to text."""
-    return {DOCS / "commands.md": _text(commands()), DOCS / "settings.md": _text(settings())}
+    texts = {"commands.md": commands, "settings.md": settings, "doctor.md": doctor}
+    return {DOCS / name: _text(lines()) for name, lines in texts.items()}
 
 
 def _text(lines: Iterator[str]) -> str:
@@ -40,6 +53,19 @@ def commands() -> Iterator[str]:
     yield from ("# Commands", "", NOTE, "", "Every command explains itself with `--help`.", "")
     for name in PROGRAMS:
         yield from _command(name, importlib.import_module(f"{name}.cli").main, 2)
+
+
+def doctor() -> Iterator[str]:
+    """Each check of a machine: what it looks at, and which other troubles it explains."""
+    groups = dict.fromkeys(check.group for check in CHECKS.values())
+    yield from ("# The doctor", "", NOTE, "", *DOCTOR.strip().splitlines(), "")
+    for group in groups:
+        yield from (f"## {group}", "", "| check | what it looks at | explains troubles of |", "|---|---|---|")
+        for name, check in CHECKS.items():
+            if check.group == group:
+                words = " ".join(inspect.cleandoc(check.judge.__doc__ or "").split())
+                yield f"| `{name}` | {words.rstrip('.')} | {', '.join(check.explains) or '–'} |"
+        yield ""
 
 
 def _command(path: str, command: click.Command, depth: int) -> Iterator[str]:

@@ -43,6 +43,7 @@ def _bits(look: Looker) -> int | None:
 
 
 def power(look: Looker) -> Finding | None:
+    """Under-voltage and throttling, as the board's firmware and sensors tell."""
     bits = _bits(look)
     alarms = [path for path in _sensors(look, "in", "_lcrit_alarm") if look.read(path).strip() == "1"]
     if bits is None and not alarms:
@@ -76,6 +77,7 @@ def _names(look: Looker, path: str) -> list[str]:
 
 
 def temperature(look: Looker) -> Finding | None:
+    """How hot the board is, and whether it is slowed down for it."""
     paths = [f"/sys/class/thermal/{zone}/temp" for zone in _names(look, "/sys/class/thermal") if "zone" in zone]
     degrees = {}
     for path in (*paths, *_sensors(look, "temp", "_input")):
@@ -100,6 +102,7 @@ def temperature(look: Looker) -> Finding | None:
 
 
 def memory(look: Looker) -> Finding:
+    """RAM that is left, and what the kernel killed for want of it."""
     fields = dict(re.findall(r"^(\w+):\s+(\d+) kB", look.read("/proc/meminfo"), re.MULTILINE))
     total, available = int(fields.get("MemTotal", 0)) << 10, int(fields.get("MemAvailable", 0)) << 10
     source, folder = "/proc/meminfo", look.root / "sys/fs/cgroup"
@@ -165,6 +168,7 @@ def _keeping_time(look: Looker) -> str:
 
 
 def memory_cgroup(look: Looker) -> Finding:
+    """Whether the kernel limits memory per group; many boards boot with that switched off."""
     name = "memory-cgroup"
     rows = [line.split() for line in look.read("/proc/cgroups").splitlines() if not line.startswith("#")]
     if any(row[0] == "memory" and row[3] == "1" for row in rows if len(row) == 4):

@@ -37,6 +37,7 @@ def _renewal(look: Looker) -> str:
 
 
 def certificate(look: Looker) -> Finding | None:
+    """The node's certificates and its authority: readable, valid now, and for how long."""
     name = "certificates"
     if not joined(look):
         return None
@@ -109,7 +110,7 @@ def api(look: Looker) -> Finding | None:
     host, port = ours.masters[0] if ours.masters else ("MASTER", 6443)
     return trouble(
         name,
-        "no master answers" if ours.servers else f"{FILE} names no master",
+        "no master answers; is it on?" if ours.servers else f"{FILE} names no master",
         _way(look, host, port),
         breaks="pods run on, but nothing new is heard, and the node turns NotReady",
         evidence="; ".join(refusals),
@@ -122,7 +123,7 @@ def _way(look: Looker, host: str, port: int) -> str:
     if said == "refused":
         return f"on {host}: systemctl start wherry-master (or master up); port {port} is open, but nobody listens"
     if said == "timed out":
-        return f"on {host}: is it on? is port {port} open? iptables -I INPUT -p tcp --dport {port} -j ACCEPT"
+        return f"on {host}: iptables -I INPUT -p tcp --dport {port} -j ACCEPT"
     return f"on {host}: master doctor" if not said else f"ip route get {host}; is the address right in {FILE}?"
 
 

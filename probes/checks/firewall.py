@@ -70,6 +70,7 @@ def saved(look: Looker, backend: str) -> str:
 
 
 def backends(look: Looker) -> Finding:
+    """Rules in both backends of iptables at once: nft and legacy."""
     name = "iptables-backends"
     texts: dict[str, str] = {}
     for backend in BACKENDS:

@@ -78,6 +78,7 @@ def own_address(look: Looker, ours: Settings) -> str:
 
 
 def interfaces(look: Looker) -> Finding:
+    """An interface up with the node's address, and a route to each master."""
     name = "interfaces"
     rows = own_interfaces(look)
     up = [row for row in rows if row.uplink and row.addresses and "UP" in row.flags]
@@ -143,6 +144,7 @@ def ranges(look: Looker) -> Finding:
 
 
 def duplicate_address(look: Looker) -> Finding | None:
+    """Whether another machine on the LAN claims this node's address (ARP)."""
     name = "duplicate-address"
     pairs = [(row.name, a.partition("/")[0]) for row in uplinks(look) for a in row.addresses if not a.endswith("/32")]
     for interface, address in pairs:
@@ -158,6 +160,7 @@ def duplicate_address(look: Looker) -> Finding | None:
 
 
 def cni(look: Looker) -> Finding:
+    """The CNI plugins and the file that names them: there, ours, first and whole."""
     name = "cni"
     try:
         plugins = look.names(PLUGINS)

@@ -28,6 +28,7 @@ def ctr(look: Looker, *words: str) -> tuple[str, ...]:
 
 
 def containerd(look: Looker) -> Finding:
+    """Whether containerd answers, and if not, why."""
     name = "containerd"
     try:
         version = look.run(ctr(look, "version"), seconds=2.5)
@@ -78,6 +79,7 @@ def _exists(look: Looker, path: str) -> bool:
 
 
 def configuration(look: Looker) -> Finding:
+    """containerd's settings: readable, with CRI, and in agreement with the agent's."""
     name = "containerd-settings"
     try:
         table = tomllib.loads(look.read(CONFIG))
@@ -142,13 +144,14 @@ def parse_images(text: str) -> list[Image]:
 
 
 def pause_image(look: Looker) -> Finding:
+    """The image that every pod begins with; no registry has it."""
     name, wanted = "pause-image", settings(look).pause_image
     if any(image.name == wanted for image in images(look)):
         return well(name, "there")
     return trouble(
         name,
         f"{wanted} is not on this node, and no registry has it",
-        "master image load (on the master)",
+        "master image build pause -o pause.tar && master image load pause.tar (on the master)",
         breaks="no pod can be started",
         evidence=f"ctr images list: {wanted} is not in it",
     )

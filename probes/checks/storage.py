@@ -68,6 +68,7 @@ def threshold(given: str, size: int) -> int:
 
 
 def disk(look: Looker) -> Finding:
+    """Room where a node writes, measured against the thresholds below which its pods are evicted."""
     rows = volumes(look.run(SPACE))
     hard = settings(look).hard.get("nodefs.available", DEFAULT_FREE)
     full = [
@@ -90,6 +91,7 @@ def disk(look: Looker) -> Finding:
 
 
 def inodes(look: Looker) -> Finding:
+    """Inodes left: without one no file is made, though there is room."""
     rows = [row for row in volumes(look.run(INODES)) if row.size]
     short = [row for row in rows if row.share < LEAST_INODES]
     if not short:
@@ -138,6 +140,7 @@ def mount_of(path: str, mounts: str) -> tuple[str, str, frozenset[str]]:
 
 
 def read_only(look: Looker) -> Finding:
+    """File systems that a node writes to and that the kernel has shut, most often after I/O errors."""
     name = "read-only"
     mounts = look.read("/proc/mounts")
     found = {mount_of(path, mounts) for path in PLACES}

@@ -51,6 +51,7 @@ def _switch(look: Looker, name: str) -> str:
 
 
 def modules(look: Looker) -> Finding:
+    """overlay and br_netfilter: containers' file systems, and Services between pods of one node."""
     missing = []
     if "overlay" not in look.read("/proc/filesystems").split():
         missing.append("overlay")
@@ -73,6 +74,7 @@ def modules(look: Looker) -> Finding:
 
 
 def forwarding(look: Looker) -> Finding:
+    """Whether the kernel passes packets on, and shows bridged ones to the rules."""
     off = {}
     for name, breaks in FORWARDING.items():
         try:
@@ -107,6 +109,7 @@ def _uplinks(look: Looker) -> list[str]:
 
 
 def sysctls(look: Looker) -> Finding:
+    """Limits of the kernel that are too low for a node."""
     low = {}
     for name, (least, _, _) in LEAST.items():
         try:
@@ -130,6 +133,7 @@ def sysctls(look: Looker) -> Finding:
 
 
 def conntrack(look: Looker) -> Finding | None:
+    """The table of connections; a full one drops new ones at random."""
     try:
         used, most = (int(_switch(look, f"net.netfilter.nf_conntrack_{word}")) for word in ("count", "max"))
     except CouldNotLook:
@@ -148,6 +152,7 @@ def conntrack(look: Looker) -> Finding | None:
 
 
 def inotify(look: Looker) -> Finding:
+    """Inotify instances: how many are taken, by whom, and whether one more is given."""
     limit = int(_switch(look, "fs.inotify.max_user_instances"))
     holders = inotify_holders(look)
     used = sum(holders.values())
@@ -184,6 +189,7 @@ def inotify_holders(look: Looker) -> Counter[str]:
 
 
 def files(look: Looker) -> Finding:
+    """Open files of the whole machine against the kernel's limit."""
     used, _, most = (int(word) for word in look.read("/proc/sys/fs/file-nr").split())
     if used < SHARE_USED * most:
         return well("files", f"{used} open")
@@ -199,6 +205,7 @@ def files(look: Looker) -> Finding:
 
 
 def machine_id(look: Looker) -> Finding:
+    """An empty or unset machine-id, as images carry it."""
     try:
         text = look.read("/etc/machine-id").strip()
     except CouldNotLook:
@@ -218,6 +225,7 @@ NEW_MACHINE_ID = "tr -d - < /proc/sys/kernel/random/uuid > /etc/machine-id"
 
 
 def packages(look: Looker) -> Finding:
+    """The programs that the agent calls."""
     missing = look.run(WANTED).split()
     if not missing:
         return well("packages", "all that a node needs is installed")
@@ -232,6 +240,7 @@ def packages(look: Looker) -> Finding:
 
 
 def services(look: Looker) -> Finding:
+    """Our services: running, stopped, or stopped by a signal."""
     states, systemd = service_states(look)
     stopped = {name: pid for name, (state, pid) in states.items() if state == "running" and _is_stopped(look, pid)}
     control = "systemctl" if systemd else "wherry-supervise"

@@ -55,7 +55,7 @@ def peers(look: Looker) -> Finding | None:
         return trouble(
             name,
             f"port {port} of {alive[0]} is shut on the way, though the machine answers",
-            f"on {alive[0]}: iptables -I INPUT -p tcp --dport {port} -j ACCEPT, and open it in any firewall between",
+            f"on {alive[0]}: iptables -I INPUT -p tcp --dport {port} -j ACCEPT",
             breaks="logs, exec and metrics of pods there fail, and webhooks on them",
             evidence=f"TCP {alive[0]}:{port}: {said[alive[0]]}; ping: answered",
         )

@@ -18,7 +18,7 @@ def generator():
     return module
 
 
-@pytest.mark.parametrize("name", ["commands.md", "settings.md"])
+@pytest.mark.parametrize("name", ["commands.md", "settings.md", "doctor.md"])
 def test_every_command_and_setting_is_documented(name):
     page = DOCS / name
     assert page.read_text() == generator().pages()[page], "run `.venv/bin/python packaging/docs.py`"
