@@ -25,7 +25,7 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a pod can ask about itself beyond its own object, and the objects it refers to (None: not there)."""
+    """What a pod can ask about itself beyond its own object, and the objects and files it refers to (None: not there)."""
 
     node_name: str = ""
     host_ips: tuple[str, ...] = ()
@@ -33,6 +33,7 @@ class Surroundings:
     allocatable: Mapping[str, str] = field(default_factory=dict)
     objects: Mapping[tuple[str, str], Object | None] = field(default_factory=dict)
     services: tuple[Object, ...] = ()
+    files: Mapping[tuple[str, str], Mapping[str, str] | None] = field(default_factory=dict)
 
 
 def expand(text: str, known: Mapping[str, str]) -> str:
@@ -165,7 +166,20 @@ def _value(entry: Object, pod: Object, container: Object, around: Surroundings, 
     for key, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
         if key in source:
             return _key(kind, source[key], pod, around)
+    if "fileKeyRef" in source:
+        return _filed(source["fileKeyRef"], around)
     raise ConfigError(f"env {entry['name']}: {', '.join(source)} is not supported")
+
+
+def _filed(reference: Object, around: Surroundings) -> str | None:
+    found = around.files.get((reference["volumeName"], reference["path"]))
+    if found is not None and reference["key"] in found:
+        return found[reference["key"]]
+    if reference.get("optional"):
+        return None
+    if found is None:
+        raise ConfigError(f"env file {reference['path']} not found in volume {reference['volumeName']}")
+    raise ConfigError(f"environment variable key {reference['key']!r} not found in file {reference['path']}")
 
 
 def _key(kind: str, reference: Object, pod: Object, around: Surroundings) -> str | None:

@@ -5,9 +5,11 @@ Every way this can fail is a reason in the container's status and an event; the 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from agent.pods.containers import Prepared, container_config, find_container
+from agent.pods.envfiles import read_files
 from agent.pods.environment import ConfigError, container_environment
 from agent.pods.handling import Asked, ask
 from agent.pods.images import ImageTrouble, logins
@@ -58,6 +60,7 @@ async def _create(tools: Tools, pod: Pod, memory: Memory, seen: Observed, step: 
     around = tools.surroundings(pod, ips)
     try:
         write_hosts(tools, pod, ips)
+        around = replace(around, files=read_files(pod, container, tools.paths))
         known = dict(container_environment(pod, container, around))
         mounts = container_mounts(pod, container, step.attempt, tools.paths, memory.volumes, known)
         meta = pod["metadata"]

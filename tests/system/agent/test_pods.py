@@ -43,6 +43,18 @@ async def output(agent, name, container="c", previous=False):
     return [line.split(" ", 3)[3] for line in lines]
 
 
+async def test_a_variable_comes_from_a_file_that_an_init_container_wrote(agent, api):
+    source = {"fileKeyRef": {"volumeName": "told", "path": "env", "key": "COLOUR"}}
+    spec = one("echo $COLOUR; sleep 600", env=[{"name": "COLOUR", "valueFrom": source}])
+    mounts = [{"name": "told", "mountPath": "/told"}]
+    (first,) = one("echo \"COLOUR='blue'\" > /told/env", name="first", volumeMounts=mounts)["containers"]
+    api.add_pod("filed", spec | {"initContainers": [first], "volumes": [{"name": "told", "emptyDir": {}}]})
+    await api.seen("filed", ready)
+    async with asyncio.timeout(5):
+        while await output(agent, "filed") != ["blue"]:
+            await asyncio.sleep(0.02)
+
+
 async def test_environment_and_volumes(agent, api):
     api.objects["ConfigMap", "tests", "settings"] = {
         "metadata": {"namespace": "tests", "name": "settings", "resourceVersion": "1"},
