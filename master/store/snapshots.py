@@ -30,16 +30,19 @@ class Snapshots:
         return max((path.stat().st_mtime for path in self.newest_first()), default=None)
 
     def add(self, state: State) -> Path:
-        """On the disk, whole, when it returns."""
+        """On the disk, whole, when it returns; a disk that is full gets back what it took."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
         path = self.folder / f"{state.revision:019d}.dump"
         draft = path.with_suffix(".new")
         draft.unlink(missing_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            write_dump(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.rename(path)
+        try:
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                write_dump(state, file)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.rename(path)
+        finally:
+            draft.unlink(missing_ok=True)
         sync_folder(self.folder)
         for old in self.newest_first()[self._kept :]:
             old.unlink()
