@@ -8,6 +8,7 @@ import ipaddress
 import logging
 import socket
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import psutil
@@ -30,6 +31,7 @@ from master.api.damage import Damage
 from master.api.flow import turns
 from master.api.handling import Api
 from master.api.posting import Poster
+from master.api.presence import Presence
 from master.api.proxying import Proxies
 from master.api.reaching import Reach
 from master.api.renewing import Renewal
@@ -57,11 +59,15 @@ class ApiRole:
     listener: Listener
     etcd: EtcdServer | None
     renewal: Renewal
+    presence: Presence
     snapshotting: Snapshotting | None = None
     """Of a store in a file of ours."""
 
     async def run(self) -> None:
-        beside = [asyncio.create_task(self.renewal.run(), name="certificates")]
+        beside = [
+            asyncio.create_task(self.renewal.run(), name="certificates"),
+            asyncio.create_task(self.presence.run(), name="presence"),
+        ]
         if self.snapshotting is not None:
             beside.append(asyncio.create_task(self.snapshotting.run(), name="snapshots"))
         if self.server.api.delegates is not None:
@@ -77,6 +83,7 @@ class ApiRole:
     async def close(self) -> None:
         self.server.watches.end_all()
         await self.listener.stop()
+        await self.presence.leave()
         if self.etcd is not None:
             await self.etcd.close()
         await self.server.stop()
@@ -106,14 +113,17 @@ async def _open(layout: Layout, config: MasterConfig, found: str = "") -> ApiRol
         server = await open_server(store, lambda cache: parts(layout, config, cache, sealing), sealing.open)
         undo.push_async_callback(server.stop)
         await make_first_objects(layout, config, server)
+        presence = Presence(store, lambda: advertised(config), lambda masters: publish(config, server, masters))
+        await presence.once()
+        undo.push_async_callback(presence.leave)
         tls = tls_of(layout)
         listener = Listener(audited(layout, config, server.api), config.api.bind, config.api.port, tls)
         await listener.start()
         undo.push_async_callback(listener.stop)
         etcd = await _open_etcd(layout, config, store)
         undo.pop_all()
-    renewal = Renewal(layout, lambda: names_of(config), {"apiserver": tls}, lambda: publish(config, server))
-    return ApiRole(store, server, listener, etcd, renewal, await _snapshotting(layout, config, store, server))
+    renewal = Renewal(layout, lambda: names_of(config), {"apiserver": tls}, presence.once)
+    return ApiRole(store, server, listener, etcd, renewal, presence, await _snapshotting(layout, config, store, server))
 
 
 async def _snapshotting(layout: Layout, config: MasterConfig, store: Store, server: Server) -> Snapshotting | None:
@@ -127,16 +137,15 @@ async def _snapshotting(layout: Layout, config: MasterConfig, store: Store, serv
 
 
 async def make_first_objects(layout: Layout, config: MasterConfig, server: Server) -> None:
-    """What a cluster cannot be without, and where its masters are now."""
+    """What a cluster cannot be without."""
     authorities = [(layout.pki / name).read_text() for name in ("ca.crt", "front-proxy-ca.crt")]
     await ensure_defaults(server.registry, config.cluster.service_cidr, config.api.port, *authorities)
     await ensure_names(server.registry, config.cluster.dns)
     await ensure_local(server.registry)
-    await publish(config, server)
 
 
-async def publish(config: MasterConfig, server: Server) -> None:
-    await publish_masters(server.registry, advertised(config), config.api.port)
+async def publish(config: MasterConfig, server: Server, masters: Iterable[str]) -> None:
+    await publish_masters(server.registry, masters, config.api.port)
 
 
 async def _open_etcd(layout: Layout, config: MasterConfig, store: Store) -> EtcdServer | None:

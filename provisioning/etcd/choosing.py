@@ -1,12 +1,10 @@
-"""Where a cluster's state shall lie, as settings: chosen at the first `master up`, moved later only by `master store migrate`."""
+"""Where a cluster's state shall lie, as settings: chosen at the first `master up`, and kept."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from kube.config import MasterConfig
-
-KINDS = ("sqlite", "etcd")
 
 
 class ChoiceError(Exception):
@@ -22,7 +20,7 @@ def chosen(config: MasterConfig, kind: str, begun: bool, member: str) -> MasterC
         return config
     if begun:
         raise ChoiceError(
-            f"the cluster's state lies in {config.store.kind}: `master store migrate --to {kind}` moves it"
+            f"the cluster's state lies in {config.store.kind}: {kind} is chosen at the first `master up` of a cluster"
         )
     return stored_in(config, kind, member)
 

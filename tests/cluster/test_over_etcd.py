@@ -71,7 +71,7 @@ def test_nobody_reads_etcd_without_its_authoritys_certificate(over_etcd):
     assert over_etcd.run("etcdctl", *bare, *other, "get", "/", check=False).returncode != 0
 
 
-def test_the_way_back_is_a_migration(over_etcd):
+def test_the_store_of_a_cluster_is_chosen_once(over_etcd):
     refused = over_etcd.master("up", "--no-node", "--store", "sqlite", check=False)
     assert refused.returncode != 0
-    assert "master store migrate --to sqlite" in refused.stderr
+    assert "sqlite is chosen at the first `master up` of a cluster" in refused.stderr

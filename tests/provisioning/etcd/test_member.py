@@ -54,7 +54,7 @@ def test_a_store_is_chosen_before_there_is_a_state() -> None:
     assert is_kept_here(config) and config == ALONE
     assert chosen(config, "etcd", True, "b") is config
     assert chosen(config, "", True, "b") is config
-    with pytest.raises(ChoiceError, match="master store migrate --to sqlite"):
+    with pytest.raises(ChoiceError, match="chosen at the first"):
         chosen(config, "sqlite", True, "a")
 
 
