@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from agent.network.cni import NETWORK
 from kube.layout import Layout
 from provisioning.here import own_name
 from provisioning.virtual.records import tag
@@ -38,12 +39,15 @@ look before "$2"
 "$1" down --root "$2" > "$2/down.txt"
 look after "$2"
 """
-HOST = ("/etc/cni", "/opt/wherry", "/var/lib/wherry", "/run/wherry", "/var/log/pods", "/etc/wherry", "/var/lib/cni")
+HOST = ("/etc/cni", "/opt/wherry", "/var/lib/wherry", "/run/wherry", "/var/log/pods", "/etc/wherry")
+LEASES = "/var/lib/cni"
+"""Other networks of this machine have theirs here too."""
 
 
 def listing() -> list[str]:
     """What lies where a node's files would be if they were not below the root."""
-    return sorted(str(path) for top in HOST for path in Path(top).rglob("*"))
+    ours = (path for path in Path(LEASES).rglob("*") if NETWORK in str(path))
+    return sorted(map(str, (*ours, *(path for top in HOST for path in Path(top).rglob("*")))))
 
 
 @pytest.fixture(scope="module")
