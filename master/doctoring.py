@@ -1,11 +1,11 @@
-"""`master doctor`: what is wrong with the cluster, and the fix; what can be seen without the API is seen without it."""
+"""`master doctor`: the cluster, and with names or --all the nodes too; what can be seen without the API is seen without it."""
 
 from __future__ import annotations
 
 import asyncio
-import shutil
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,147 +13,146 @@ from typing import Any
 import aiohttp
 import click
 
-from kube import times
 from kube.client import Client
 from kube.commands import CLUSTER_ROOT
 from kube.errors import ApiError, words_of
-from kube.kinds import known
 from kube.layout import Layout
-from probes.findings import Finding, as_json, as_text, exit_code, trouble, unsure, well
+from master.diagnosing import ways
+from master.diagnosing.cluster import findings, gather
+from master.diagnosing.here import certificate_findings, store_finding
+from master.diagnosing.nodes import ask, together
+from probes import doctor as probing
+from probes.findings import Finding, Level, as_json, as_text, exit_code, trouble, well
+from provisioning import enrolments
+from provisioning.here import own_name
+from provisioning.transport import Login
 
-NODE, LEASE, POD = known("v1", "Node"), known("coordination.k8s.io/v1", "Lease"), known("v1", "Pod")
-LEASE_SECONDS = 40.0
-SKEW_SECONDS = 5.0
-PENDING_SECONDS = 30.0
-LEAST_FREE = 0.10
-LEAST_DAYS = 30
-LEAST_STORE = 64 << 20
+CHECK = click.Choice(probing.NAMES)
+WATCH_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
-    """What the API told, at `now`."""
+class Wishes:
+    """`nodes` are asked themselves, `everyone` means all of them; `login` is the way in."""
 
-    nodes: list[dict[str, Any]]
-    leases: list[dict[str, Any]]
-    pods: list[dict[str, Any]]
-    now: datetime
-
-
-async def gather(client: Client) -> Cluster:
-    nodes, leases, pods = await asyncio.gather(
-        client.list(NODE), client.list(LEASE, "kube-node-lease"), client.list(POD, fields="status.phase=Pending")
-    )
-    return Cluster(nodes[0], leases[0], pods[0], datetime.now(UTC))
+    nodes: tuple[str, ...] = ()
+    everyone: bool = False
+    login: Login | None = None
+    options: probing.Options = field(default_factory=probing.Options)
 
 
-def node_findings(cluster: Cluster) -> Iterable[Finding]:
-    """Each node that is not Ready, and why, as it or its controller says."""
-    if not cluster.nodes:
-        yield trouble("nodes", "there is none", "master discover, then master join NAME")
-    for node in cluster.nodes:
-        name = node["metadata"]["name"]
-        rows = (node.get("status") or {}).get("conditions") or ()
-        condition = next((row for row in rows if row["type"] == "Ready"), None)
-        if condition is None or condition["status"] != "True":
-            said = condition.get("message", "") if condition else "its agent has never reported"
-            yield replace(trouble("node", f"not Ready: {said}", f"on {name}: agent doctor"), where=name)
-        else:
-            yield replace(well("node", "Ready"), where=name)
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The cluster's findings and the nodes that the API names; no nodes where it does not answer."""
+
+    rows: list[Finding]
+    nodes: list[ways.Node] = field(default_factory=list)
+    answers: bool = False
 
 
-def lease_findings(cluster: Cluster) -> Iterable[Finding]:
-    """Leases not renewed, and clocks that differ: a Lease carries its node's own time."""
-    for lease in cluster.leases:
-        name, renewed = lease["metadata"]["name"], (lease.get("spec") or {}).get("renewTime")
-        if not renewed:
-            continue
-        age = (cluster.now - times.parse(renewed)).total_seconds()
-        if age > LEASE_SECONDS:
-            said = f"last heard {age:.0f} s ago; its pods move after the time they tolerate"
-            yield replace(trouble("lease", said, f"is {name} on, and its network up? on it: agent doctor"), where=name)
-        elif age < -SKEW_SECONDS:
-            said = f"its clock is {-age:.0f} s ahead of this one"
-            yield replace(trouble("clock", said, f"on {name}: timedatectl set-ntp true"), where=name)
-        else:
-            yield replace(well("lease", f"renewed {max(age, 0):.0f} s ago"), where=name)
-
-
-def pod_findings(cluster: Cluster) -> Iterable[Finding]:
-    """Pods that wait for a node, with the scheduler's words."""
-    for pod in cluster.pods:
-        meta, rows = pod["metadata"], (pod.get("status") or {}).get("conditions") or ()
-        condition = next((row for row in rows if row["type"] == "PodScheduled" and row["status"] == "False"), None)
-        waited = (cluster.now - times.parse(meta["creationTimestamp"])).total_seconds()
-        if condition and waited > PENDING_SECONDS:
-            where = f"{meta['namespace']}/{meta['name']}"
-            said = f"waits for a node for {waited:.0f} s: {condition.get('message', '')}"
-            yield replace(
-                trouble("pod", said, f"kubectl -n {meta['namespace']} describe pod {meta['name']}"), where=where
-            )
-
-
-def store_finding(layout: Layout) -> Finding:
-    """The disk that the store lies on, and what it holds."""
-    files = list(layout.state.glob("store.db*"))
-    if not files:
-        return unsure("store", f"no store.db in {layout.state}")
-    size = sum(path.stat().st_size for path in files)
-    usage = shutil.disk_usage(layout.state)
-    if usage.free < LEAST_STORE or usage.free / usage.total < LEAST_FREE / 10:
-        return trouble(
-            "store",
-            f"{usage.free >> 20} MiB free for it; writes will fail",
-            f"free space on the disk of {layout.state}",
-        )
-    return well("store", f"{size >> 10} KiB, {usage.free >> 20} MiB free")
-
-
-def certificate_findings(layout: Layout, now: datetime) -> Iterable[Finding]:
-    from kube.certificates import read_certificate
-
-    soon = []
-    for path in sorted(layout.pki.rglob("*.crt")):
-        days = (read_certificate(path.read_bytes()).not_after - now).days
-        if days < LEAST_DAYS:
-            soon.append(f"{path.relative_to(layout.pki)} in {days} days")
-    if soon:
-        yield trouble("certificates", f"end soon: {', '.join(soon)}", "restart the master: it renews them at its start")
-    else:
-        yield well("certificates", "none ends within a month")
-
-
-async def examine(layout: Layout) -> list[Finding]:
-    """All findings, the API's first: it explains most of the others."""
-    findings: list[Finding] = []
+async def look(layout: Layout) -> Seen:
+    """The API's word first: it explains most of the others."""
     if not layout.admin_conf.exists():
-        return [trouble("API", f"there is no cluster here: {layout.admin_conf} is missing", "master up")]
+        return Seen([trouble("API", f"there is no cluster here: {layout.admin_conf} is missing", "master up")])
+    own = [store_finding(layout), *certificate_findings(layout, datetime.now(UTC))]
     async with Client.from_kubeconfig(layout.admin_conf) as client:
         try:
             await client.raw("GET", "/readyz")
-            cluster = await gather(client)
+            cluster, keys = await gather(client), await enrolments.read(client)
         except ApiError as error:
-            findings.append(trouble("API", f"is not ready: {error.message}", f"see {layout.logs / 'master.log'}"))
+            fix = f"see {layout.logs / 'master.log'}"
+            return Seen([trouble("API", f"is not ready: {error.message}", fix), *own])
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             fix = f"start it (master up, or systemctl start wherry-master); its log is {layout.logs / 'master.log'}"
-            findings.append(trouble("API", f"{client.server} does not answer: {words_of(error)}", fix))
-        else:
-            findings.append(well("API", f"{client.server} is ready"))
-            for judge in (node_findings, lease_findings, pod_findings):
-                findings.extend(judge(cluster))
-    findings.append(store_finding(layout))
-    findings.extend(certificate_findings(layout, datetime.now(UTC)))
-    return findings
+            return Seen([trouble("API", f"{client.server} does not answer: {words_of(error)}", fix), *own])
+        rows = [well("API", f"{client.server} is ready"), *findings(cluster), *own]
+        recorded = {name: row.host_key for name, row in keys.items()}
+        return Seen(rows, [node_of(node, recorded) for node in cluster.nodes], answers=True)
+
+
+def node_of(node: dict[str, Any], recorded: dict[str, str]) -> ways.Node:
+    name, status = str(node["metadata"]["name"]), node.get("status") or {}
+    address = next((str(row["address"]) for row in status.get("addresses") or () if row["type"] == "InternalIP"), name)
+    port = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port")
+    return ways.Node(name, address, recorded.get(name, ""), port or ways.AGENT_PORT)
+
+
+def examine(layout: Layout, wishes: Wishes) -> list[Finding]:
+    """ClickException where a node is meant that nobody knows."""
+    seen = asyncio.run(look(layout))
+    if not (wishes.nodes or wishes.everyone):
+        return seen.rows
+    if not seen.answers:
+        return seen.rows
+    known = {node.name: node for node in seen.nodes}
+    if missing := sorted(set(wishes.nodes) - set(known)):
+        raise click.ClickException(f"no node is named {', '.join(missing)}; there are {', '.join(sorted(known))}")
+    wanted = seen.nodes if wishes.everyone else [known[name] for name in dict.fromkeys(wishes.nodes)]
+    own = [node for node in wanted if node.name == own_name() and (layout.config / "agent.toml").exists()]
+    others = [node for node in wanted if node not in own]
+    asked = ask(own, [ways.here(wishes.options)]) + ask(others, ways_in(wishes))
+    about = {node.name for node in wanted}
+    return together([row for row in seen.rows if wishes.everyone or row.where in about], asked)
+
+
+def ways_in(wishes: Wishes) -> list[ways.Way]:
+    return [ways.by_ssh(wishes.login, wishes.options)] if wishes.login else []
+
+
+def told(rows: Sequence[Finding]) -> str:
+    """As text a node's checks that are well are one line: 20 nodes have 900 of them."""
+    return as_text(brief(rows))
+
+
+def brief(rows: Sequence[Finding]) -> Iterable[Finding]:
+    counts: dict[str, int] = {}
+    for row in rows:
+        if row.where and row.level is Level.WELL:
+            counts[row.where] = counts.get(row.where, 0) + 1
+    yield from (row for row in rows if not (row.where in counts and row.level is Level.WELL))
+    for name, count in counts.items():
+        yield well(name, f"{count} checks are well")
 
 
 @click.command()
+@click.argument("nodes", nargs=-1, metavar="[NODE]...")
 @CLUSTER_ROOT
+@click.option("--all", "everyone", is_flag=True, help="Every node's own checks too.")
+@click.option(
+    "--identity",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help=("A private key that the nodes let in over SSH."),
+)
+@click.option("--user", default="root", show_default=True, help="Who that key belongs to.")
+@click.option("--only", multiple=True, type=CHECK, metavar="CHECK", help="Of the nodes only this check or group.")
+@click.option("--skip", multiple=True, type=CHECK, metavar="CHECK", help="Of the nodes not this check or group.")
 @click.option("--json", "json_wanted", is_flag=True, help="The findings as JSON.")
-def doctor(root: Path, json_wanted: bool) -> None:
-    """Name what is wrong with this cluster, and the fix.
+@click.option("--watch", is_flag=True, help="Look again and again, and tell what changes.")
+def doctor(
+    nodes: tuple[str, ...],
+    root: Path,
+    everyone: bool,
+    identity: Path | None,
+    user: str,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    json_wanted: bool,
+    watch: bool,
+) -> None:
+    """Name what is wrong with this cluster, or with NODEs as they see it themselves, and the fix.
 
     The exit code is 0 when all is well, 1 for trouble, 2 when something could not be looked at.
     """
-    findings = asyncio.run(examine(Layout(root)))
-    click.echo(as_json(findings) if json_wanted else as_text(findings))
-    raise SystemExit(exit_code(findings))
+    login = Login(user, (identity,)) if identity else None
+    wishes = Wishes(nodes, everyone or bool(only or skip), login, probing.Options(root, only=only, skip=skip))
+    last = ""
+    while True:
+        rows = examine(Layout(root), wishes)
+        text = as_json(rows) if json_wanted else told(rows)
+        state = str([(row.where, row.check, row.level) for row in rows])
+        if state != last:
+            click.echo(f"-- {time.strftime('%H:%M:%S')}\n{text}" if watch else text)
+        if not watch:
+            raise SystemExit(exit_code(rows))
+        last = state
+        time.sleep(WATCH_SECONDS)

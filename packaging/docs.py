@@ -24,8 +24,8 @@ NOTE = "<!-- Written by packaging/docs.py from the code; change that, then run i
 DOCTOR = """
 `agent doctor` looks at the machine it runs on: without a network, a master or a running agent, and as one file on a bare
 board (`agent doctor --pack doctor.pyz`, then `python3 doctor.pyz`). `master doctor` looks at the cluster, and with names of
-nodes, or `--all`, at the nodes as they see themselves: through their agents, over SSH (`--identity KEY`) where an agent does
-not answer, from outside where nobody lets it in.
+nodes, or `--all`, at the nodes as they see themselves: over SSH (`--identity KEY`), which needs no agent there, else from
+outside.
 
 Causes come first; what another trouble explains is told under it. A finding says what is wrong, what shows it (`seen`), what
 it breaks, the fix as a command, and how to undo that. `--fix` applies the fixes that are safe, asking for each. What cannot
