@@ -40,9 +40,9 @@ KEPT_METADATA = (
     "creationTimestamp",
     "generation",
 )
-POD_METADATA = tuple(name for name in KEPT_METADATA if name not in {"annotations", "generation"})
+POD_METADATA = tuple(name for name in KEPT_METADATA if name != "annotations")
 POD_SPEC = ("nodeName", "hostname", "subdomain", "tolerations", "readinessGates", "hostNetwork")
-POD_STATUS = ("phase", "podIP", "podIPs", "reason")
+POD_STATUS = ("phase", "podIP", "podIPs", "reason", "startTime")
 CLAIMING = frozenset(("persistentVolumeClaim", "ephemeral"))
 """The volumes of a pod that stand for a claim."""
 POD_CONDITIONS = frozenset(("Ready",))

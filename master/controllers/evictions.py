@@ -14,17 +14,19 @@ from kube.informers import Index
 from kube.taints import NO_EXECUTE, read_taints, read_tolerations, tolerated_seconds
 from master.controllers.context import NODE, POD, Context
 from master.controllers.loop import Loop
-from master.controllers.objects import Key, Object, is_active, key_of
+from master.controllers.objects import Key, Object, disruption, is_active, key_of
 
 
 def plan(pod: Object, taints: Sequence[Object], now: datetime) -> float | None:
-    """Seconds the pod may stay (0: it goes now), None for ever."""
+    """Seconds the pod may stay (0: it goes now), None for ever; they run from when both the taint and the pod are there."""
     evicting = [taint for taint in taints if taint["effect"] == NO_EXECUTE]
     allowed = tolerated_seconds(read_taints(evicting), read_tolerations(pod["spec"].get("tolerations")))
     if not evicting or allowed is None:
         return None
-    since = max((times.parse(taint["timeAdded"]) for taint in evicting if taint.get("timeAdded")), default=now)
-    return max(0.0, allowed - (now - since).total_seconds())
+    came = (pod.get("status") or {}).get("startTime") or pod["metadata"].get("creationTimestamp")
+    stamps = [came, *(taint.get("timeAdded") for taint in evicting)]
+    since = max(map(times.parse, filter(None, stamps)), default=now)
+    return min(allowed, max(0.0, allowed - (now - since).total_seconds()))
 
 
 def build(context: Context) -> Loop:
@@ -52,14 +54,10 @@ class TaintEviction:
             return left
         said = f"Marking for deletion Pod {key[0]}/{key[1]}"
         self._events.record(about(POD, pod), NORMAL, "TaintManagerEviction", said)
-        change = {
-            "type": "DisruptionTarget",
-            "status": "True",
-            "reason": "DeletionByTaintManager",
-            "message": "Taint manager: deleting due to NoExecute taint",
-            "lastTransitionTime": times.now(),
-        }
-        await self._client.patch(POD, *key, {"status": {"conditions": [change]}}, "strategic", subresource="status")
+        why = "DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint"
+        status = {"conditions": [disruption(pod, *why, times.now())]}
+        change = {"metadata": {"uid": pod["metadata"]["uid"]}, "status": status}
+        await self._client.patch(POD, *key, change, "strategic", subresource="status")
         await self._client.delete(POD, *key, uid=pod["metadata"]["uid"])
         return None
 

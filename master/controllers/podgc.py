@@ -1,4 +1,4 @@
-"""Pod collection: pods that nobody will end any more.
+"""Pod collection: pods that nobody will end any more; those that have not ended are told to have failed.
 
 `plan` names three sorts: on a node that is gone, being deleted without ever having had a node, and ended ones beyond what
 is worth keeping (the oldest first).
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from kube import times
 from master.controllers.context import NODE, POD, Context
 from master.controllers.loop import Loop
-from master.controllers.objects import Object, is_deleting, is_ended, key_of
+from master.controllers.objects import Object, disruption, is_deleting, is_ended, key_of
 
 ENDED_KEPT = 12500
 PERIOD = 20.0
@@ -36,6 +37,14 @@ def plan(
     return doomed
 
 
+def failed(pod: Object) -> Object:
+    """The status of a pod that is collected before it ended; one whose node went was disrupted."""
+    if not pod["spec"].get("nodeName"):
+        return {"phase": "Failed"}
+    why = "DeletionByPodGC", "PodGC: node no longer exists"
+    return {"phase": "Failed", "conditions": [disruption(pod, *why, times.now())]}
+
+
 def build(context: Context) -> Loop:
     return PodCollector(context).loop
 
@@ -50,9 +59,9 @@ class PodCollector:
     async def reconcile(self, _key: str) -> None:
         nodes = {name for _, name in self._nodes.store}
         for pod in plan(self._pods.store.values(), nodes, self._gone(nodes)):
-            if not is_ended(pod) and pod["spec"].get("nodeName"):
-                change = {"status": {"phase": "Failed", "reason": "NodeLost"}}
-                await self._client.patch(POD, *key_of(pod), change, subresource="status")
+            if not is_ended(pod):
+                change = {"metadata": {"uid": pod["metadata"]["uid"]}, "status": failed(pod)}
+                await self._client.patch(POD, *key_of(pod), change, "strategic", subresource="status")
             await self._client.delete(POD, *key_of(pod), grace=0, uid=pod["metadata"]["uid"])
 
     def _gone(self, nodes: Collection[str]) -> set[str]:

@@ -93,6 +93,14 @@ def test_how_long_a_pod_may_stay(pod, spec, taints, left):
     assert evictions.plan(pod("p", spec=spec), taints, NOW) == left
 
 
+def test_a_pod_that_comes_to_a_tainted_node_stays_as_long_as_it_tolerates(pod):
+    late = pod("p", spec=tolerating(60))
+    late["status"]["startTime"] = "2026-01-01T00:04:30Z"
+    assert evictions.plan(late, LOST, NOW) == 30
+    late["status"]["startTime"] = "2026-01-01T08:00:00Z"
+    assert evictions.plan(late, LOST, NOW) == 60, "a node whose clock is ahead keeps it no longer"
+
+
 def test_ranges_are_the_lowest_free_ones():
     nodes = [node(name="a", podCIDR="10.42.1.0/24"), node(name="b"), node(name="c")]
     assert ipam.plan(nodes, "10.42.0.0/16", 24) == {"b": "10.42.0.0/24", "c": "10.42.2.0/24"}
@@ -118,6 +126,13 @@ def test_pods_that_nobody_ends(pod):
     ]
     doomed = podgc.plan(pods, {"n"}, {"gone"})
     assert [item["metadata"]["name"] for item in doomed] == ["on-lost-node", "never-placed"]
+
+
+def test_a_pod_of_a_node_that_went_was_disrupted(pod):
+    (target,) = podgc.failed(pod("p", generation=3))["conditions"]
+    assert (target["type"], target["reason"]) == ("DisruptionTarget", "DeletionByPodGC")
+    assert (target["message"], target["observedGeneration"]) == ("PodGC: node no longer exists", 3)
+    assert podgc.failed(pod("never-placed", node="")) == {"phase": "Failed"}
 
 
 def test_the_oldest_ended_pods_go(pod):
