@@ -15,19 +15,10 @@ Object = dict[str, Any]
 NO_FIELDS: tuple[str, ...] = ()
 EVERYWHERE = ("metadata.name", "metadata.namespace")
 
-_EVENT = (
-    "involvedObject.kind",
-    "involvedObject.namespace",
-    "involvedObject.name",
-    "involvedObject.uid",
-    "involvedObject.apiVersion",
-    "involvedObject.resourceVersion",
-    "involvedObject.fieldPath",
-    "reason",
-    "reportingComponent",
-    "source",
-    "type",
-)
+_REFERENCE = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+_EVENT = (*(f"involvedObject.{name}" for name in _REFERENCE), "reason", "reportingComponent", "source", "type")
+_EVENT_IN_ITS_GROUP = (*(f"regarding.{name}" for name in _REFERENCE), "reason", "reportingController", "source", "type")
+"""The same, as events.k8s.io/v1 names them."""
 
 SELECTABLE: dict[tuple[str, str], tuple[str, ...]] = {
     ("", "Pod"): (
@@ -42,7 +33,7 @@ SELECTABLE: dict[tuple[str, str], tuple[str, ...]] = {
         "status.nominatedNodeName",
     ),
     ("", "Event"): _EVENT,
-    ("events.k8s.io", "Event"): _EVENT,
+    ("events.k8s.io", "Event"): _EVENT_IN_ITS_GROUP,
     ("", "Namespace"): ("status.phase",),
     ("", "Node"): ("spec.unschedulable",),
     ("", "ReplicationController"): ("status.replicas",),
@@ -54,7 +45,10 @@ SELECTABLE: dict[tuple[str, str], tuple[str, ...]] = {
     ("networking.k8s.io", "IPAddress"): ("spec.parentRef.namespace", "spec.parentRef.name", "spec.parentRef.resource"),
     ("resource.k8s.io", "ResourceSlice"): ("spec.nodeName", "spec.driver"),
 }
-"""(group, kind) → fields, in the order of an entry's values; those of a Pod begin with what watchers are indexed by."""
+"""(group, kind) → fields, in the order of an entry's values; those of a Pod begin with what watchers are indexed by.
+
+A kind served over another's store has the other's fields in their order, under names of its own.
+"""
 
 INDEXED = ("", "Pod")
 """Whose watchers are indexed by node: the first selectable field, `spec.nodeName`."""

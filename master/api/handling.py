@@ -117,10 +117,7 @@ class Api:
             user = anonymous(asked.info.path)
         if user is None:
             raise unauthorized()
-        headers = request.headers
-        if "Impersonate-User" in headers or "Impersonate-Group" in headers or "Impersonate-Uid" in headers:
-            return impersonate(user, request.headers.items(), self.authorizer)
-        return user
+        return impersonate(user, request.headers.items(), self.authorizer)
 
     def _authorize(self, user: UserInfo, asked: Route) -> None:
         decision = self.authorizer.authorize(user, asked.info)

@@ -54,14 +54,14 @@ async def get(rooms: Rooms, call: Call) -> web.StreamResponse:
 
 
 async def list_(rooms: Rooms, call: Call) -> web.StreamResponse:
-    listing = read_listing(call.stored, call.namespace, call.query)
+    listing = read_listing(call.kind, call.namespace, call.query)
     page = await rooms.lists.read(call.stored, listing)
     meta = views.list_meta(page.revision, page.token, page.remaining)
     return await call.pieces(views.list_pieces(page.entries, call.version, call.form, meta, call.include))
 
 
 async def watch(rooms: Rooms, call: Call) -> web.StreamResponse:
-    listing = read_listing(call.stored, call.namespace, call.query)
+    listing = read_listing(call.kind, call.namespace, call.query)
     wanted = rooms.watches.wanted(call.version, streamable(call.form), call.include, frame_of(call.request))
     return await rooms.watches.serve(call.request, listing, wanted)
 
@@ -157,7 +157,7 @@ async def delete(rooms: Rooms, call: Call) -> web.StreamResponse:
 
 async def delete_collection(rooms: Rooms, call: Call) -> web.StreamResponse:
     deletion, writing = await deleting(call)
-    page = await rooms.lists.read(call.stored, read_listing(call.stored, call.namespace, call.query))
+    page = await rooms.lists.read(call.stored, read_listing(call.kind, call.namespace, call.query))
     for entry in page.entries:
         try:
             await rooms.registry.delete(call.stored, entry.namespace, entry.name, deletion, writing)

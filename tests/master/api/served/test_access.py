@@ -200,8 +200,9 @@ async def test_who_may_not_impersonate(api):
     )
 
 
-async def test_a_group_without_a_user_is_not_overlooked(api):
-    status, answer = await api.ask("GET", "/api", headers=ADMIN | {"Impersonate-Group": "crew"})
+@pytest.mark.parametrize("header", ["Impersonate-Group", "Impersonate-Uid", "Impersonate-Extra-Scopes"])
+async def test_what_is_put_on_without_a_user_is_not_overlooked(api, header):
+    status, answer = await api.ask("GET", "/api", headers=ADMIN | {header: "crew"})
     assert (status, answer["reason"]) == (400, "BadRequest")
 
 

@@ -170,10 +170,14 @@ async def test_events_are_one_store_with_two_views(space):
         "involvedObject": {"kind": "Pod", "name": "p", "namespace": "default"},
         "reason": "Why",
         "message": "words",
+        "reportingComponent": "x",
     }
     await space.create("/api/v1/namespaces/default/events", event)
     _, answer, _ = await space.ask("GET", "/apis/events.k8s.io/v1/namespaces/default/events/e")
     assert (answer["apiVersion"], answer["note"], answer["regarding"]["name"]) == ("events.k8s.io/v1", "words", "p")
+    path = "/apis/events.k8s.io/v1/namespaces/default/events?fieldSelector=regarding.name%3Dp,reportingController%3Dx"
+    assert [item["metadata"]["name"] for item in (await space.ask("GET", path))[1]["items"]] == ["e"]
+    assert (await space.ask("GET", path.replace("regarding", "involvedObject")))[0] == 400
     path = "/api/v1/namespaces/default/events?fieldSelector=involvedObject.name%3Dp"
     assert (await names(space, path))[0] == ["e"]
 
