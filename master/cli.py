@@ -16,6 +16,7 @@ main = group(
         "backup": Row("master.backups.commands:backup", "Write the whole cluster to one file."),
         "restore": Row("master.backups.commands:restore_command", "Bring a cluster back from its backup."),
         "doctor": Row("master.doctoring:doctor", "Name what is wrong with this cluster, and the fix."),
+        "ui": Row("master.ui.commands:ui", "Print where the page is, and a token to sign in with."),
         "why": Row("master.explaining:why", "Say of each node why a pod is not there, or how well it would be."),
     },
     "master",
