@@ -15,6 +15,7 @@ import click
 
 from kube.client import Client
 from kube.commands import CLUSTER_ROOT
+from kube.config import SettingsError, read_master
 from kube.errors import ApiError, words_of
 from kube.layout import Layout
 from master.diagnosing import ways
@@ -54,7 +55,7 @@ async def look(layout: Layout) -> Seen:
     """The API's word first: it explains most of the others."""
     if not layout.admin_conf.exists():
         return Seen([trouble("API", f"there is no cluster here: {layout.admin_conf} is missing", "master up")])
-    own = [store_finding(layout), *certificate_findings(layout, datetime.now(UTC))]
+    own = [*store_findings(layout), *certificate_findings(layout, datetime.now(UTC))]
     async with Client.from_kubeconfig(layout.admin_conf) as client:
         try:
             await client.raw("GET", "/readyz")
@@ -68,6 +69,15 @@ async def look(layout: Layout) -> Seen:
         rows = [well("API", f"{client.server} is ready"), *findings(cluster), *own]
         recorded = {name: row.host_key for name, row in keys.items()}
         return Seen(rows, [node_of(node, recorded) for node in cluster.nodes], answers=True)
+
+
+def store_findings(layout: Layout) -> Iterable[Finding]:
+    """Where the settings say that the state lies; that they cannot be read is a finding too."""
+    path = layout.config / "master.toml"
+    try:
+        yield store_finding(layout, read_master(path))
+    except SettingsError as error:
+        yield trouble("settings", str(error), f"mend {path}, then restart the master")
 
 
 def node_of(node: dict[str, Any], recorded: dict[str, str]) -> ways.Node:

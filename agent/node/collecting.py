@@ -21,6 +21,7 @@ from agent.node.evicting import Say
 from agent.node.thresholds import Level
 from agent.runtime.contract import Runtime, RuntimeFailure
 from agent.runtime.words import Image
+from kube.images import registry
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +135,3 @@ class Collector:
             await self.runtime.remove_image(image.id)
             freed += image.size
         return freed
-
-
-def registry(digest: str) -> str:
-    return digest.partition("/")[0]

@@ -21,6 +21,7 @@ from agent.pods.observed import Trouble
 from agent.pods.restarts import BackOff, after
 from agent.runtime.contract import Runtime, RuntimeFailure
 from agent.runtime.words import Image, Login
+from kube.images import DOCKER_HUB, full_name, path_of, registry
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,6 @@ PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 NAME = re.compile(
     rf"{DOMAIN}{PART}(?:/{PART})*(?::(?P<tag>\w[\w.-]{{0,127}}))?(?P<digest>@[A-Za-z0-9+._-]+:[0-9a-fA-F]{{32,}})?"
 )
-DOCKER_HUB = "docker.io"
 
 
 class ImageTrouble(Exception):
@@ -129,26 +129,10 @@ def invalid_name(name: str) -> str:
     """Why `name` is no image's, in the words of the reference format; empty when it is one."""
     if NAME.fullmatch(name):
         return ""
-    domain = registry(name)
-    path = name.removeprefix(f"{domain}/").partition("@")[0].partition(":")[0]
-    whole = path if "/" in path or domain != DOCKER_HUB else f"library/{path}"
+    path = path_of(name).partition("@")[0].partition(":")[0]
     if path != path.lower():
-        return f"invalid reference format: repository name ({whole}) must be lowercase"
+        return f"invalid reference format: repository name ({path}) must be lowercase"
     return "invalid reference format"
-
-
-def registry(name: str) -> str:
-    first, slash, _ = name.partition("/")
-    return first if slash and ("." in first or ":" in first or first == "localhost") else DOCKER_HUB
-
-
-def full_name(name: str) -> str:
-    """As the runtime lists it: with its registry and its tag."""
-    domain = registry(name)
-    path = name.removeprefix(f"{domain}/")
-    whole = path if "/" in path or domain != DOCKER_HUB else f"library/{path}"
-    pinned = "@" in whole or ":" in whole
-    return f"{domain}/{whole}" + ("" if pinned else ":latest")
 
 
 def images_of(pod: Mapping[str, Any]) -> list[str]:

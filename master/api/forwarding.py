@@ -21,7 +21,7 @@ from yarl import URL
 
 from kube.errors import ApiError
 from kube.upgrades import Ends, Upgraded, ask, join, switching, take_over
-from master.api.authn.bearer import PROTOCOL, without_token
+from master.api.authn.bearer import PROTOCOL, passed_on
 from master.api.connections import Connection
 
 HOP_BY_HOP = frozenset(
@@ -162,8 +162,8 @@ def _headers(request: web.BaseRequest, onward: Onward) -> CIMultiDict[str]:
     headers = CIMultiDict((name, value) for name, value in given if name.lower() not in KEPT_BACK | named)
     headers.extend({"X-Forwarded-Host": request.headers.get("Host", ""), "X-Forwarded-Uri": request.raw_path})
     headers["X-Forwarded-Proto"] = "https"
-    if PROTOCOL in headers:
-        headers[PROTOCOL] = without_token(", ".join(headers.getall(PROTOCOL)))
+    headers.popall(PROTOCOL, None)
+    headers.update(passed_on(request.headers))
     headers.update(onward.headers)
     return headers
 

@@ -17,7 +17,7 @@ from aiohttp import web
 from kube.errors import ApiError, bad_request, not_found
 from kube.upgrades import dial
 from master.api import log_options
-from master.api.authn.bearer import PROTOCOL, without_token
+from master.api.authn.bearer import passed_on
 from master.api.calls import Call, respond
 from master.api.contract import Object, Reader
 from master.api.forwarding import ending_with, hand_over
@@ -75,7 +75,7 @@ class Nodes:
         container = "" if way == "portforward" else container_of(pod, call.query.get("container", ""))
         given = call.request.headers
         headers = [(name, value) for name in PASSED_ON for value in given.getall(name, [])]
-        headers += [(PROTOCOL, without_token(value)) for value in given.getall(PROTOCOL, [])]
+        headers += passed_on(given).items()
         url = self._url(pod, way, container, call)
         try:
             answer = await dial(call.request.method, url, [*headers, ("Content-Length", "0")], self.tls)

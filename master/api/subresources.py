@@ -12,6 +12,7 @@ from aiohttp import web
 
 from kube import kinds, selectors, times
 from kube.decoding import EVICTION
+from kube.disruptions import DISRUPTION_TARGET, disruption
 from kube.errors import ApiError, Cause, bad_request, conflict, invalid
 from master.api.calls import Call
 from master.api.contract import Object
@@ -105,10 +106,10 @@ def _disrupt(pod: Object, deletion: Deletion, now: str) -> None:
     """Write on the pod why it goes, which a Job's failure policy reads."""
     check_preconditions(POD, pod, deletion)
     conditions = pod.setdefault("status", {}).setdefault("conditions", [])
-    before: Object = next((one for one in conditions if one["type"] == "DisruptionTarget"), {})
+    before: Object = next((one for one in conditions if one["type"] == DISRUPTION_TARGET), {})
     since = before.get("lastTransitionTime", now) if before.get("status") == "True" else now
-    said = {"reason": "EvictionByEvictionAPI", "message": "Eviction API: evicting"}
-    target = {"type": "DisruptionTarget", "status": "True", "lastProbeTime": None, "lastTransitionTime": since, **said}
+    generation = pod["metadata"].get("generation", 0)
+    target = disruption(generation, "EvictionByEvictionAPI", "Eviction API: evicting", since)
     conditions[:] = [one for one in conditions if one is not before] + [target]
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from aiohttp import WSMsgType, web
 
-from master.api.authn.bearer import PROTOCOL, without_token
+from master.api.authn.bearer import protocols_of
 from master.api.calls import batches
 from master.api.media import JSON, PROTOBUF, Form, not_acceptable
 
@@ -99,8 +99,7 @@ class Socket:
 
     @classmethod
     async def begin(cls, request: web.BaseRequest, left: Callable[[], None]) -> Socket:
-        offered = without_token(request.headers.get(PROTOCOL, "")).split(", ")
-        response = web.WebSocketResponse(protocols=[word for word in offered[:1] if word], compress=False)
+        response = web.WebSocketResponse(protocols=protocols_of(request.headers)[:1], compress=False)
         await response.prepare(request)
         return cls(request, response, left)
 

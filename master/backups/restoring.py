@@ -103,12 +103,12 @@ def _bring_back(tar: tarfile.TarFile, store: Path, asked: Restoring) -> None:
     state = tar.extractfile(STATE)
     if state is None:
         raise BackupError("what is in it is not a cluster: no state")
+    files = {_place(asked.layout, entry.name): entry for entry in tar.getmembers() if _is_file(entry)}
     read = read_dump(state)  # type: ignore[arg-type]  # a file opened for reading, as tarfile calls it
     draft = draft_file(store, read, max(0, _told(store) - read.revision) + BEYOND)
     try:
-        for entry in tar.getmembers():
-            if entry.name.startswith(FILES) and entry.isfile():
-                write_atomic(_place(asked.layout, entry.name), _bytes(tar, entry.name), entry.mode & 0o777)
+        for place, entry in files.items():
+            write_atomic(place, _bytes(tar, entry.name), entry.mode & 0o777)
         _put_aside(store, asked.now)
         draft.path.rename(store)
     finally:
@@ -136,6 +136,10 @@ def _put_aside(store: Path, now: datetime) -> None:
         if path.exists():
             path.rename(path.with_name(f"{path.name}{mark}"))
     store.with_name(store.name + "-shm").unlink(missing_ok=True)
+
+
+def _is_file(entry: tarfile.TarInfo) -> bool:
+    return entry.name.startswith(FILES) and entry.isfile()
 
 
 def _place(layout: Layout, name: str) -> Path:

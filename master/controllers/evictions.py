@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from kube import times
+from kube.disruptions import disruption
 from kube.events import NORMAL, about
 from kube.informers import Index
 from kube.taints import NO_EXECUTE, read_taints, read_tolerations, tolerated_seconds
 from master.controllers.context import NODE, POD, Context
 from master.controllers.loop import Loop
-from master.controllers.objects import Key, Object, disruption, is_active, key_of
+from master.controllers.objects import Key, Object, is_active, key_of
 
 
 def plan(pod: Object, taints: Sequence[Object], now: datetime) -> float | None:
@@ -55,7 +56,7 @@ class TaintEviction:
         said = f"Marking for deletion Pod {key[0]}/{key[1]}"
         self._events.record(about(POD, pod), NORMAL, "TaintManagerEviction", said)
         why = "DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint"
-        status = {"conditions": [disruption(pod, *why, times.now())]}
+        status = {"conditions": [disruption(pod["metadata"].get("generation", 0), *why, times.now())]}
         change = {"metadata": {"uid": pod["metadata"]["uid"]}, "status": status}
         await self._client.patch(POD, *key, change, "strategic", subresource="status")
         await self._client.delete(POD, *key, uid=pod["metadata"]["uid"])

@@ -98,19 +98,6 @@ def set_condition(conditions: Sequence[Object], new: Object, now: str) -> list[O
     return [*kept, {**new, "lastTransitionTime": now}]
 
 
-def disruption(pod: Object, reason: str, message: str, now: str) -> Object:
-    """The condition that says who sends a pod away, and why: a Job's failure policy reads it."""
-    return {
-        "type": "DisruptionTarget",
-        "status": "True",
-        "observedGeneration": pod["metadata"].get("generation", 0),
-        "lastProbeTime": None,
-        "lastTransitionTime": now,
-        "reason": reason,
-        "message": message,
-    }
-
-
 def status_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> Object | None:
     """A merge patch that makes the status `after`, None when it is; whole, as `before` may be older than what is there."""
     return {"status": _replacing(before, after)} if before != after else None

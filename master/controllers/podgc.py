@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from kube import times
+from kube.disruptions import disruption
 from master.controllers.context import NODE, POD, Context
 from master.controllers.loop import Loop
-from master.controllers.objects import Object, disruption, is_deleting, is_ended, key_of
+from master.controllers.objects import Object, is_deleting, is_ended, key_of
 
 ENDED_KEPT = 12500
 PERIOD = 20.0
@@ -42,7 +43,7 @@ def failed(pod: Object) -> Object:
     if not pod["spec"].get("nodeName"):
         return {"phase": "Failed"}
     why = "DeletionByPodGC", "PodGC: node no longer exists"
-    return {"phase": "Failed", "conditions": [disruption(pod, *why, times.now())]}
+    return {"phase": "Failed", "conditions": [disruption(pod["metadata"].get("generation", 0), *why, times.now())]}
 
 
 def build(context: Context) -> Loop:

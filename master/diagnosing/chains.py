@@ -42,8 +42,9 @@ def service(found: Object, pods: Sequence[Object], slices: Sequence[Object], pol
         return [Link(f"it is another name for {spec.get('externalName')}: ask that")]
     chain = [Link(f"its address is {spec.get('clusterIP', 'None')}")]
     selector = spec.get("selector") or {}
+    chosen = [one for one in pods if selector and from_labels(selector).matches(_labels(one))]
     if selector:
-        chain += _backends(space, selector, pods, spec.get("ports") or ())
+        chain += _backends(space, selector, chosen, spec.get("ports") or ())
         if broken(chain):
             return chain
     ready = [
@@ -56,16 +57,14 @@ def service(found: Object, pods: Sequence[Object], slices: Sequence[Object], pol
         listed = f"kubectl -n {space} get endpointslices -l kubernetes.io/service-name={name}"
         return [*chain, Link("no endpoint of it is ready", listed)]
     chain.append(Link(f"{len(ready)} endpoints are ready"))
-    chosen = [one for one in pods if from_labels(selector).matches(_labels(one))]
     shut = sorted({row["metadata"]["name"] for row in policies if any(_closes(row, one) for one in chosen)})
     if shut:
         chain.append(Link(f"only what the policies {', '.join(shut)} let in reaches its pods"))
     return [*chain, Link(f"the rules on a node: on it, agent net {space}/{name}")]
 
 
-def _backends(space: str, selector: Mapping[str, str], pods: Sequence[Object], ports: Sequence[Object]) -> Chain:
+def _backends(space: str, selector: Mapping[str, str], chosen: Sequence[Object], ports: Sequence[Object]) -> Chain:
     words = ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
-    chosen = [one for one in pods if from_labels(selector).matches(_labels(one))]
     if not chosen:
         return [Link(f"no pod has the labels {words}", f"kubectl -n {space} get pods --show-labels")]
     chain = [Link(f"{len(chosen)} pods have the labels {words}")]
@@ -111,7 +110,7 @@ def pod(found: Object) -> Chain:
         return [*chain, Link(f"{node} has not begun with it", f"master doctor {node}")]
     for row in rows:
         if said := _container(row):
-            return [*chain, Link(f"container {row['name']} {said}", _next(row, f"-n {space} {name}"))]
+            return [*chain, Link(f"container {row['name']} {said}", _next(row, space, name))]
     chain.append(Link(f"its {len(rows)} containers are as they should be: {status.get('phase')}"))
     ready = _condition(found, "Ready")
     if status.get("phase") == "Running" and ready.get("status") != "True":
@@ -132,12 +131,11 @@ def _container(row: Object) -> str:
     return ""
 
 
-def _next(row: Object, pod_words: str) -> str:
+def _next(row: Object, space: str, name: str) -> str:
     """An image that does not come is seen in the events, a program that ends in its log."""
     reason = ((row.get("state") or {}).get("waiting") or {}).get("reason", "")
     if reason in ("CrashLoopBackOff", "Error", "") or row.get("restartCount"):
-        return f"kubectl logs {pod_words} -c {row['name']}{' --previous' if row.get('restartCount') else ''}"
-    space, name = pod_words.split()[1:]
+        return f"kubectl logs -n {space} {name} -c {row['name']}{' --previous' if row.get('restartCount') else ''}"
     return f"kubectl -n {space} describe pod {name}"
 
 

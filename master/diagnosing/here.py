@@ -7,7 +7,10 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from kube.certificates import read_certificate
+from kube.config import MasterConfig
 from kube.layout import Layout
+from master.api.stores import sqlite_path
+from master.store.sqlite.notes import noted_damage
 from probes.findings import Finding, trouble, unsure, well
 
 LEAST_FREE = 0.01
@@ -15,18 +18,23 @@ LEAST_DAYS = 30
 LEAST_STORE = 64 << 20
 
 
-def store_finding(layout: Layout) -> Finding:
-    """The disk that the store lies on, and what it holds."""
-    files = list(layout.state.glob("store.db*"))
+def store_finding(layout: Layout, config: MasterConfig) -> Finding:
+    """The file that the state lies in and the disk below it; another store is asked by the API's readiness."""
+    if config.store.kind != "sqlite":
+        return well("store", f"in {config.store.kind}: the API is ready only while it answers")
+    store = sqlite_path(layout, config)
+    files = list(store.parent.glob(f"{store.name}*"))
     if not files:
-        return unsure("store", f"no store.db in {layout.state}")
+        return unsure("store", f"no {store.name} in {store.parent}")
+    if damage := noted_damage(store):
+        return trouble("store", f"damaged: {damage}", "restart the master: it mends the store at its start")
     size = sum(path.stat().st_size for path in files)
-    usage = shutil.disk_usage(layout.state)
+    usage = shutil.disk_usage(store.parent)
     if usage.free < LEAST_STORE or usage.free / usage.total < LEAST_FREE:
         return trouble(
             "store",
             f"{usage.free >> 20} MiB free for it; writes will fail",
-            f"free space on the disk of {layout.state}",
+            f"free space on the disk of {store.parent}",
         )
     return well("store", f"{size >> 10} KiB, {usage.free >> 20} MiB free")
 

@@ -6,21 +6,11 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-HUB = "docker.io"
+from kube.images import full_name
+
 MIB = 1024 * 1024
 LEAST, MOST = 23 * MIB, 1000 * MIB
 """Sizes between which locality counts: less is pulled soon enough, and more counts no more (for each container)."""
-
-
-def full_name(image: str) -> str:
-    """The name under which a node tells the image: with its registry and a tag."""
-    first, slash, rest = image.partition("/")
-    if not slash:
-        image = f"{HUB}/library/{image}"
-    elif not ("." in first or ":" in first or first == "localhost"):
-        image = f"{HUB}/{first}/{rest}"
-    tagged = ":" in image.rpartition("/")[2] or "@" in image
-    return image if tagged else f"{image}:latest"
 
 
 def read_images(items: Iterable[Mapping[str, Any]] | None) -> dict[str, int]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from kube import times
 from kube.client import Client
+from kube.disruptions import disruption
 from kube.errors import ApiError
 from kube.events import NORMAL, WARNING, About, Recorder
 from kube.kinds import known
@@ -47,15 +48,8 @@ class Outcomes:
         """Send a pod away with its own grace; that it is going or gone already is as well."""
         if victim.deleting:
             return
-        condition = {
-            "type": "DisruptionTarget",
-            "status": "True",
-            "observedGeneration": victim.generation,
-            "lastProbeTime": None,
-            "lastTransitionTime": times.now(),
-            "reason": "PreemptionByScheduler",
-            "message": f"{pod.scheduler}: preempting to accommodate a higher priority pod",
-        }
+        said = f"{pod.scheduler}: preempting to accommodate a higher priority pod"
+        condition = disruption(victim.generation, "PreemptionByScheduler", said, times.now())
         change = {"metadata": {"uid": victim.uid}, "status": {"conditions": [condition]}}
         try:
             await self._client.patch(POD, *victim.key, change, "strategic", subresource="status")

@@ -15,8 +15,8 @@ import orjson
 
 from kube import affinity
 from kube.affinity import NodeTerm, Preference
+from kube.images import full_name
 from kube.taints import Toleration, read_tolerations
-from master.scheduler.images import full_name
 from master.scheduler.requests import SCORED_DEFAULTS, Amounts, Held, held, pod_requests
 from master.scheduler.topology import PodTerm, Spread, pod_terms, spreads
 

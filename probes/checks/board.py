@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from probes import certificates, cgroups
+from probes.checks.services import control
 from probes.findings import Finding, trouble, well
 from probes.looking import CouldNotLook, Looker
 from probes.settings import settings
@@ -17,6 +18,7 @@ HAPPENED = {16: "under-voltage since the boot", 17: "capped since the boot", 18:
 """Bits of `vcgencmd get_throttled`, as Raspberry Pi's documentation has them; bit 19, once too hot, is told by temperature."""
 POWER_BITS = 1 << 0 | 1 << 16
 HOT = 80.0
+SENSORS = "/sys/class/hwmon"
 FIRMWARE = "/sys/devices/platform/soc/soc:firmware/get_throttled"
 CMDLINES = ("/boot/firmware/cmdline.txt", "/boot/cmdline.txt")
 CGROUP_WORDS = "cgroup_enable=memory cgroup_memory=1"
@@ -62,11 +64,10 @@ def power(look: Looker) -> Finding | None:
 
 def _sensors(look: Looker, prefix: str, suffix: str) -> Iterator[str]:
     """Files of all hwmon devices whose names begin and end so."""
-    for folder in ("/sys/class/hwmon",):
-        for device in _names(look, folder):
-            for name in _names(look, f"{folder}/{device}"):
-                if name.startswith(prefix) and name.endswith(suffix):
-                    yield f"{folder}/{device}/{name}"
+    for device in _names(look, SENSORS):
+        for name in _names(look, f"{SENSORS}/{device}"):
+            if name.startswith(prefix) and name.endswith(suffix):
+                yield f"{SENSORS}/{device}/{name}"
 
 
 def _names(look: Looker, path: str) -> list[str]:
@@ -160,11 +161,7 @@ def _reference(look: Looker, now: float) -> tuple[float, str]:
 
 def _keeping_time(look: Looker) -> str:
     """A board without a battery forgets the time: something has to bring it at each boot."""
-    try:
-        look.names("/run/systemd/system")
-    except CouldNotLook:
-        return ""
-    return " && timedatectl set-ntp true"
+    return " && timedatectl set-ntp true" if control(look) == "systemctl" else ""
 
 
 def memory_cgroup(look: Looker) -> Finding:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+from probes.checks.services import control
 from probes.findings import Finding, trouble, well
 from probes.looking import CouldNotLook, Looker
 from probes.settings import FILE, Settings, joined, settings
@@ -87,7 +88,7 @@ def interfaces(look: Looker) -> Finding:
         return trouble(
             name,
             f"the node's address {ours.address} is on no interface any more: it has changed",
-            f"sed -i 's/{ours.address}/{up[0].addresses[0].partition('/')[0]}/' {FILE} && {_control(look)} restart wherry-agent",
+            f"sed -i 's/{ours.address}/{up[0].addresses[0].partition('/')[0]}/' {FILE} && {control(look)} restart wherry-agent",
             breaks="the other nodes and the master look for this node where it is not",
             evidence=f"agent.toml: address = {ours.address}; ip address: {', '.join(a for row in up for a in row.addresses)}",
         )
@@ -177,7 +178,7 @@ def cni(look: Looker) -> Finding:
         files = [f for f in look.names(CNI_FOLDER) if f.endswith((".conf", ".conflist"))]
     except CouldNotLook:
         files = []
-    again = f"{_control(look)} restart wherry-agent"
+    again = f"{control(look)} restart wherry-agent"
     if CNI_FILE not in files:
         said = f"{CNI_FOLDER}/{CNI_FILE} is missing; the agent writes it"
         return trouble(
@@ -207,14 +208,6 @@ def cni(look: Looker) -> Finding:
             name, f"{CNI_FILE} is broken: {error}", fix, breaks=breaks, evidence=f"{CNI_FOLDER}/{CNI_FILE}", safe=True
         )
     return well(name, f"configured: {', '.join(plugins_named)}")
-
-
-def _control(look: Looker) -> str:
-    try:
-        look.names("/run/systemd/system")
-    except CouldNotLook:
-        return "wherry-supervise"
-    return "systemctl"
 
 
 def query(name: str, kind: int, family: int = IN, ident: int = 0x7765) -> bytes:
@@ -297,7 +290,7 @@ def dns(look: Looker) -> Finding | None:
     return trouble(
         name,
         said,
-        f"{_control(look)} restart wherry-dns",
+        f"{control(look)} restart wherry-dns",
         breaks="pods on this node resolve no names",
         evidence=f"UDP {ours.dns}:53 {wanted} A",
         safe=True,

@@ -9,7 +9,7 @@ from typing import Any
 
 from probes import bolt
 from probes.boards import architecture
-from probes.checks.system import last_words, process_state, service_states
+from probes.checks.services import control, last_words, process_state, service_states
 from probes.findings import Finding, trouble, unsure, well
 from probes.looking import CouldNotLook, Looker
 from probes.settings import settings
@@ -42,18 +42,17 @@ def _why_silent(look: Looker, words: str) -> Finding:
     name, socket = "containerd", settings(look).socket
     if "not installed" in words:
         return trouble(name, "is not installed", "apt-get install -y containerd", breaks=PODS_BREAK, evidence=words)
-    states, systemd = service_states(look)
-    control = "systemctl" if systemd else "wherry-supervise"
+    states, program = service_states(look), control(look)
     state, pid = states.get(SERVICE, ("not installed", 0))
     running = process_state(look, pid)
-    restart = f"{control} restart {SERVICE}"
+    restart = f"{program} restart {SERVICE}"
     if running in ("T", "t"):
         said, fix, undo = "is stopped by a signal (SIGSTOP)", f"kill -CONT {pid}", f"kill -STOP {pid}"
     elif not running:
         said, fix, undo = (
             f"does not run: {SERVICE} is {state}",
-            f"{control} start {SERVICE}",
-            f"{control} stop {SERVICE}",
+            f"{program} start {SERVICE}",
+            f"{program} stop {SERVICE}",
         )
     elif not _exists(look, socket):
         said, fix, undo = f"runs, but its socket {socket} is gone", restart, ""
@@ -111,11 +110,11 @@ def metadata(look: Looker) -> Finding:
     problem = bolt.problem(head, size)
     if not problem:
         return well(name, "sound")
-    control = "systemctl" if service_states(look)[1] else "wherry-supervise"
+    program = control(look)
     return trouble(
         name,
         f"containerd's metadata {problem}",
-        f"{control} stop {SERVICE}; mv {META} {META}.broken && {control} start {SERVICE}",
+        f"{program} stop {SERVICE}; mv {META} {META}.broken && {program} start {SERVICE}",
         breaks="containerd does not start; once it is moved away, containers and images are made anew",
         evidence=f"{META}: {size} bytes",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from probes.checking import Check
-from probes.checks import board, cluster, firewall, network, runtime, storage, system, wire
+from probes.checks import board, cluster, firewall, network, runtime, services, storage, system, wire
 
 RUN = ("services", "containerd", "cni", "dns", "node", "pods", "pause-image", "image-platform", "trust", "identity")
 DISK = ("containerd-metadata", "containerd-settings", "disk-speed", "packages", *RUN)
@@ -54,7 +54,7 @@ CHECKS: dict[str, Check] = {
     "containerd-metadata": Check("runtime", runtime.metadata, ("containerd", *RUN)),
     "containerd-settings": Check("runtime", runtime.configuration, ("containerd", *RUN)),
     "containerd": Check("runtime", runtime.containerd, RUN),
-    "services": Check("system", system.services, ("cni", "dns", "node", "pods", "multicast")),
+    "services": Check("system", services.running, ("cni", "dns", "node", "pods", "multicast")),
     "cni": Check("network", network.cni, ("node", "pods")),
     "dns-loop": Check("network", network.dns_loop),
     "vxlan-offload": Check("network", wire.offload, ("dns",)),

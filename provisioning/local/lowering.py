@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from kube.config import read_master
 from kube.layout import Layout
-from provisioning.etcd.member import member_service
+from provisioning.etcd import member as etcd
 from provisioning.here import leave_here
 from provisioning.local.reporting import Steps
-from provisioning.local.supervised import keeper_of, settings_file
+from provisioning.local.supervised import keeper_of
+from provisioning.supervising.services import Service
 from provisioning.virtual.network import remove_network
 from provisioning.virtual.nodes import VirtualNode, all_nodes
 from provisioning.virtual.strays import end_strays
@@ -31,7 +31,7 @@ def lower_cluster(layout: Layout, steps: Steps, destroy: bool = False) -> None:
     with steps.step("this machine as a node") as step:
         step.done(leave_here(layout))
     with steps.step("master") as step:
-        member = member_service(layout, read_master(settings_file(layout)))
+        member = Service(etcd.SERVICE, ())  # to be stopped it needs only its name, whatever the settings say now
         ended = [keeper.stop() for keeper in (keeper_of(layout), keeper_of(layout, member))]
         step.done(any(ended))
     with steps.step("bridge") as step:

@@ -28,12 +28,12 @@ PID = (
     '$(wherry-supervise status | python3 -c \'import json, sys; print({r["name"]: r for r in json.load(sys.stdin)}["%s"]'
     '["pid"])\')'
 )
-KEPT = "cp %s /root/kept && "
-BACK = "cat /root/kept > %s"
+KEPT = "cp %s /tmp/kept && "
+BACK = "cat /tmp/kept > %s"
 SIGNED = (
     "on node-1 'openssl req -new -key /etc/wherry/node.key -subj /O=system:nodes/CN=system:node:node-1' | "
     "openssl x509 -req -days %d -CA $ROOT/etc/kubernetes/pki/ca.crt -CAkey $ROOT/etc/kubernetes/pki/ca.key "
-    "-set_serial 7 2> /dev/null > $ROOT/short.crt; on node-1 cp /etc/wherry/node.crt /root/kept; "
+    "-set_serial 7 2> /dev/null > $ROOT/short.crt; on node-1 cp /etc/wherry/node.crt /tmp/kept; "
     "on node-1 'cat > /etc/wherry/node.crt' < $ROOT/short.crt"
 )
 
@@ -154,7 +154,7 @@ FAULTS: dict[str, Fault] = {
         SIGNED % 3,
         "certificates",
         "ends in",
-        fix="on node-1 'cat /root/kept > /etc/wherry/node.crt'",
+        fix="on node-1 'cat /tmp/kept > /etc/wherry/node.crt'",
         from_host=True,
         usual=True,
     ),

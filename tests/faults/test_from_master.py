@@ -28,7 +28,7 @@ def identity(ward, tmp_path_factory):
     key = tmp_path_factory.mktemp("ssh") / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     for node in ("node-1", "node-2"):
-        ward.console(f"echo '{key.with_suffix('.pub').read_text().strip()}' >> /root/.ssh/authorized_keys", node)
+        ward.console(f"echo '{key.with_suffix('.pub').read_text().strip()}' >> ~root/.ssh/authorized_keys", node)
     return "--identity", str(key)
 
 

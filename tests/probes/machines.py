@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kube import certificates
 from probes import bolt
-from probes.checks import network, runtime, storage, system
+from probes.checks import network, runtime, services, storage, system
 from probes.looking import Answer, CouldNotLook, Reply
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -187,7 +187,7 @@ def healthy():
         ("iptables-legacy-save",): "",
         (*CTR, "version"): "Client:\n  Version:  1.6.20\n\nServer:\n  Version:  1.6.20~ds1\n",
         IMAGES: IMAGE_TABLE,
-        STATUS: json.dumps([{"name": name, "state": "running", "pid": 100} for name in system.SERVICES]),
+        STATUS: json.dumps([{"name": name, "state": "running", "pid": 100} for name in services.SERVICES]),
         storage.SPACE: DF,
         storage.INODES: DF.replace("30000000", "1900000").replace("20000000", "1800000"),
         system.WANTED: "",

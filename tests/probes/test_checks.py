@@ -6,7 +6,7 @@ import json
 import pytest
 
 from probes.checking import examine
-from probes.checks import network, runtime, storage, system
+from probes.checks import network, runtime, services, storage, system
 from probes.checks.table import CHECKS
 from probes.findings import Level
 from probes.looking import Answer, CouldNotLook
@@ -42,7 +42,9 @@ def test_a_healthy_machine_is_not_blamed():
 
 
 def states(**given):
-    return json.dumps([{"name": name, "state": given.get(name[7:], "running"), "pid": 100} for name in system.SERVICES])
+    return json.dumps(
+        [{"name": name, "state": given.get(name[7:], "running"), "pid": 100} for name in services.SERVICES]
+    )
 
 
 def stuck(reason):

@@ -195,6 +195,14 @@ def test_down_on_nothing_says_so(tmp_path: Path) -> None:
     assert "nothing was up" in answer.output
 
 
+def test_down_needs_no_settings_that_can_be_read(tmp_path: Path) -> None:
+    settings = supervised.settings_file(Layout(tmp_path))
+    settings.parent.mkdir(parents=True)
+    settings.write_text("[store\n")
+    answer = CliRunner().invoke(down, ["--root", str(tmp_path)])
+    assert (answer.exit_code, "nothing was up" in answer.output) == (0, True)
+
+
 def test_down_quietly(tmp_path: Path) -> None:
     answer = CliRunner().invoke(down, ["--root", str(tmp_path), "-q"])
     assert (answer.exit_code, answer.output) == (0, "")

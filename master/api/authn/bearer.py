@@ -33,9 +33,14 @@ def token_of(headers: Headers) -> str | None:
     return _offered_token(offered) if offered else None
 
 
-def without_token(protocols: str) -> str:
-    """The value of a Sec-WebSocket-Protocol header as it is passed on."""
-    return ", ".join(word for word in _words([protocols]) if not word.startswith(PREFIX))
+def protocols_of(headers: Headers) -> list[str]:
+    """The protocols that a WebSocket offers to speak, without the token among them."""
+    return [word for word in _words(headers.getall(PROTOCOL, [])) if not word.startswith(PREFIX)]
+
+
+def passed_on(headers: Headers) -> dict[str, str]:
+    """The header that offers them further on; none where there are none."""
+    return {PROTOCOL: ", ".join(found)} if (found := protocols_of(headers)) else {}
 
 
 def _offered_token(offered: list[str]) -> str | None:

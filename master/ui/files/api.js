@@ -104,6 +104,11 @@ function tell({ type, object }, heard, end) {
   else if (object.metadata.annotations?.["k8s.io/initial-events-end"]) heard.whole();
 }
 
+/** The path of a pod's subresource, such as its log. */
+export function podUrl(namespace, pod, subresource) {
+  return `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}/${subresource}`;
+}
+
 /** A WebSocket to a path of the API; a browser cannot give it a header, so the token goes among the protocols. */
 export function socket(path, protocol) {
   const secret = session.token && `base64url.bearer.authorization.k8s.io.${base64url(session.token)}`;

@@ -1,6 +1,6 @@
 // The log of a container, followed while the view is open.
 
-import { open, texts } from "./api.js";
+import { open, podUrl, texts } from "./api.js";
 import { h } from "./dom.js";
 
 const TAIL = 500;
@@ -19,7 +19,7 @@ export function log(namespace, pod, containers, ending) {
     const signal = AbortSignal.any([ending, reading.signal]);
     output.textContent = "";
     const query = new URLSearchParams({ container: choice.value, tailLines: TAIL, follow: !previous.checked, previous: previous.checked });
-    const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}/log?${query}`;
+    const path = podUrl(namespace, pod, `log?${query}`);
     while (!signal.aborted) {
       try {
         const response = await open(path, { signal, headers: { Accept: "*/*" } });

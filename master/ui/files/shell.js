@@ -1,6 +1,6 @@
 // A shell in a container, line by line: exec over a WebSocket, as kubectl does it (v5.channel.k8s.io).
 
-import { socket } from "./api.js";
+import { podUrl, socket } from "./api.js";
 import { h } from "./dom.js";
 import { append } from "./log.js";
 
@@ -25,8 +25,7 @@ export function shell(namespace, pod, containers, ending) {
     output.textContent = "";
     const query = new URLSearchParams({ container: choice.value, stdin: true, stdout: true, stderr: true, tty: false });
     for (const word of program.value.split(" ").filter(Boolean)) query.append("command", word);
-    const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}/exec?${query}`;
-    link = talk(path, output, line, end);
+    link = talk(podUrl(namespace, pod, `exec?${query}`), output, line, end);
   };
   const send = (event) => {
     event.preventDefault();

@@ -4,9 +4,10 @@ import pytest
 
 from agent.node.collecting import Collector, Rule, to_free
 from agent.node.thresholds import Level
-from agent.pods.images import full_name, images_of
+from agent.pods.images import images_of
 from agent.runtime.contract import RuntimeFailure
 from agent.runtime.words import Container, ContainerState, Image
+from kube.images import full_name
 
 
 def image(name, size=10, **more):

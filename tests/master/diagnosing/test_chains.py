@@ -46,6 +46,11 @@ def test_a_service_breaks_at(found, pods, slices, said, fix):
     assert said in chain[-1].said and fix in chain[-1].fix
 
 
+def test_a_service_without_a_selector_is_no_pods_own():
+    chain = service(a_service(selector=None), [a_pod()], [ENDPOINT], [POLICY])
+    assert not broken(chain) and "policies" not in told(chain)
+
+
 def test_a_service_that_answers_names_the_policies_on_the_way():
     chain = service(a_service("http"), [a_pod(ports=[{"name": "http", "containerPort": 80}])], [ENDPOINT], [POLICY])
     assert not broken(chain) and "policies closed" in told(chain)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from master.scheduler.images import MIB, MOST, full_name, read_images, share
+from kube.images import full_name
+from master.scheduler.images import MIB, MOST, read_images, share
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from multidict import CIMultiDict
 
 from kube.errors import ApiError
-from master.api.authn.bearer import token_of, without_token
+from master.api.authn.bearer import passed_on, protocols_of, token_of
 
 PROTOCOL = "Sec-WebSocket-Protocol"
 
@@ -48,7 +48,8 @@ def test_what_holds_no_token_is_refused(protocols):
 
 
 def test_a_token_goes_no_further():
-    assert (
-        without_token(f"v5.channel.k8s.io, {offered(b'x')},v4.channel.k8s.io") == "v5.channel.k8s.io, v4.channel.k8s.io"
-    )
-    assert without_token(offered(b"x")) == ""
+    values = [offered(b"x"), f"v5.channel.k8s.io, {offered(b'x')},v4.channel.k8s.io"]
+    several = CIMultiDict([(PROTOCOL, value) for value in values])
+    assert protocols_of(several) == ["v5.channel.k8s.io", "v4.channel.k8s.io"]
+    assert passed_on(several) == {PROTOCOL: "v5.channel.k8s.io, v4.channel.k8s.io"}
+    assert passed_on(CIMultiDict([(PROTOCOL, offered(b"x"))])) == {}
