@@ -175,7 +175,7 @@ class Agent:
         machine = Machine(self.runtime, network, meter, self._capacity, self.layout.root, release())
         events = Recorder(self.client, COMPONENT, self.name)
         say = partial(events.record, About("v1", "Node", "", self.name, self.name))
-        keeper = self._keeper(machine, meter, say)
+        keeper = self._keeper(machine, meter, say, nodes)
         services = await self._services(say)
         bound = Informer(self.client, known("v1", "Pod"), fields=f"spec.nodeName={self.name}", project=unmanaged)
         pods = PodAgent(
@@ -202,6 +202,7 @@ class Agent:
         announcements = Announcements(self.name, lambda: services.table)
         services.informers[0].on_change(announcements.service_changed)
         nodes.on_change(services.proxy.node_changed)
+        nodes.on_change(keeper.node_changed)
         nodes.on_change(lambda *_change: network.changed())
         runners = await self._listen(pods, services.proxy, keeper, Sampler(machine.look))
         try:
@@ -275,7 +276,7 @@ class Agent:
         looks = (machine.levels, machine.uses, pods.pods)
         return Evictor(judge, *looks, collector.reclaim, pods.evict, say, given.pod_grace_seconds)
 
-    def _keeper(self, machine: Machine, meter: LoadMeter, say: Say) -> NodeKeeper:
+    def _keeper(self, machine: Machine, meter: LoadMeter, say: Say, nodes: Informer) -> NodeKeeper:
         node = self.config.node
         identity = Identity(
             name=self.name,
@@ -288,7 +289,8 @@ class Agent:
             kept=self._kept,
         )
         looks = (machine.health, machine.info, machine.images)
-        return NodeKeeper(self.client, identity, self._capacity, meter, *looks, time.monotonic, say)
+        own_node = partial(nodes.store.get, ("", self.name))
+        return NodeKeeper(self.client, identity, self._capacity, meter, *looks, time.monotonic, say, own_node)
 
     def _names(self) -> Informer:
         """What an administrator adds to the cluster's names, handed on to the DNS process."""

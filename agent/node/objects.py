@@ -102,6 +102,13 @@ def resources(capacity: Capacity, max_pods: int, kept: Kept) -> tuple[Object, Ob
     }
 
 
+def advertised(node: Object | None) -> Object:
+    """What others advertise in a node's capacity becomes allocatable as it is, and goes with it (None: take it out)."""
+    present = (node or {}).get("status") or {}
+    there, told = (filter(quantities.is_extended, present.get(name) or ()) for name in ("capacity", "allocatable"))
+    return dict.fromkeys(told) | {name: present["capacity"][name] for name in there}
+
+
 def _kept(kept: Kept, resource: str, signal: str, capacity: int) -> int:
     held = sum(one.quantity(capacity) for one in kept.hard if one.signal == signal)
     return held + quantities.value(kept.reserved.get(resource, "0"))
@@ -180,12 +187,13 @@ def status(
     info: Mapping[str, str],
     images: Sequence[Object],
     ready: Sequence[Object],
+    present: Object | None = None,
 ) -> Object:
-    """Node.status without the fields that others write."""
+    """Node.status without the fields that others write; `present` is the node as it is, if known."""
     has, allocatable = resources(capacity, identity.max_pods, identity.kept)
     return {
         "capacity": has,
-        "allocatable": allocatable,
+        "allocatable": allocatable | advertised(present),
         "addresses": [
             {"type": "InternalIP", "address": identity.address},
             {"type": "Hostname", "address": identity.name},

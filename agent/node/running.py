@@ -15,7 +15,7 @@ import aiohttp
 
 from agent.node.capacity import Capacity, LoadMeter
 from agent.node.evicting import Say
-from agent.node.objects import Health, Identity, Object, conditions, lease, new_node, status, turns
+from agent.node.objects import Health, Identity, Object, advertised, conditions, lease, new_node, status, turns
 from kube import times
 from kube.client import Client
 from kube.errors import ApiError
@@ -38,7 +38,7 @@ LEASE = known("coordination.k8s.io/v1", "Lease")
 @dataclass
 class NodeKeeper:
     """`health` looks at the machine; `info` and `images` fill nodeInfo and the images of the status; `say` records an
-    event of the node: type, reason, message."""
+    event of the node: type, reason, message; `own_node` is its object as the API last told it."""
 
     client: Client
     identity: Identity
@@ -49,6 +49,7 @@ class NodeKeeper:
     images: Callable[[], Awaitable[list[Object]]]
     clock: Callable[[], float]
     say: Say
+    own_node: Callable[[], Object | None] = lambda: None
     registered: asyncio.Event = field(default_factory=asyncio.Event)
     _node: Object | None = None
     _lease: Object | None = None
@@ -59,6 +60,11 @@ class NodeKeeper:
     def changed(self) -> None:
         """Something that the status tells may have changed: look now."""
         self._wake.set()
+
+    def node_changed(self, _event: str, old: Object | None, new: Object | None) -> None:
+        """Someone advertised a resource on this node, or took it back."""
+        if new is not None and new["metadata"]["name"] == self.identity.name and advertised(new) != advertised(old):
+            self.changed()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -173,7 +179,7 @@ class NodeKeeper:
             self._told_boot = ((present.get("status") or {}).get("nodeInfo") or {}).get("bootID", "")
         rows = conditions(health, self._conditions, times.now())
         info, images = await self.info(), await self.images()
-        body = {"status": status(self.identity, self.capacity, info, images, rows)}
+        body = {"status": status(self.identity, self.capacity, info, images, rows, self.own_node())}
         self._node = await self.client.patch(NODE, "", self.identity.name, body, type="strategic", subresource="status")
         self._tell_turns(rows, info["bootID"])
         self._conditions = rows

@@ -14,12 +14,14 @@ class Api:
         labels = {"labels": {}}
         self.node = {"metadata": {"name": "me", "uid": "u"} | labels, "status": {"conditions": list(conditions)}}
         self.told = asyncio.Queue()
+        self.bodies = []
 
     async def get(self, kind, namespace, name):
         return self.node
 
     async def patch(self, kind, namespace, name, body, **_how):
         if "status" in body:
+            self.bodies.append(body["status"])
             self.told.put_nowait({c["type"]: c["status"] for c in body["status"]["conditions"]})
         return self.node
 
@@ -58,6 +60,19 @@ async def test_a_new_agent_does_not_take_readiness_from_its_node():
     api, said = Api(READY), []
     told = await reported(keeper(api, ["no pod range yet", "no pod range yet", ""], said), api)
     assert told["Ready"] == "True" and "NodeNotReady" not in said
+
+
+async def test_a_resource_that_others_advertise_is_told_as_allocatable():
+    api = Api(READY)
+    made = keeper(api, [""], [])
+    node = {"metadata": {"name": "me"}, "status": {"capacity": {"example.com/foo": "5"}}}
+    made.node_changed("MODIFIED", api.node, {**node, "metadata": {"name": "other"}})
+    assert not made._wake.is_set()
+    made.node_changed("MODIFIED", api.node, node)
+    assert made._wake.is_set()
+    made.own_node = lambda: node
+    await reported(made, api)
+    assert api.bodies[-1]["allocatable"]["example.com/foo"] == "5"
 
 
 async def test_a_node_that_was_not_ready_says_at_once_why():

@@ -9,6 +9,7 @@ from agent.node.objects import (
     Health,
     Identity,
     Kept,
+    advertised,
     conditions,
     cpu_quantity,
     lease,
@@ -49,6 +50,12 @@ def test_allocatable_keeps_memory_and_disk_back():
     _, allocatable = resources(Capacity(2.0, 1 << 30, 10 << 30), 110, Kept(reserved, hard))
     assert allocatable["cpu"] == "1750m" and allocatable["memory"] == "921600Ki"
     assert int(allocatable["ephemeral-storage"]) == 8 << 30
+
+
+def test_what_others_advertise_is_allocatable_until_they_take_it_back():
+    status = {"capacity": {"cpu": "2", "example.com/foo": "5"}, "allocatable": {"cpu": "1", "example.com/bar": "3"}}
+    assert advertised({"status": status}) == {"example.com/foo": "5", "example.com/bar": None}
+    assert advertised({"status": {}}) == advertised(None) == {}
 
 
 def test_what_becomes_of_a_node_is_told_as_events():
