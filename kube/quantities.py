@@ -169,8 +169,3 @@ def _decimal_text(nanos: int, exponent_form: bool) -> str:
     if exponent_form:
         return f"{nanos}e{power}" if power else str(nanos)
     return f"{nanos}{DECIMAL_BY_POWER[power]}"
-
-
-def is_extended(resource: str) -> bool:
-    """Whether nodes advertise the resource beside Kubernetes' own, as a device does."""
-    return "/" in resource and "kubernetes.io/" not in resource and not resource.startswith("requests.")

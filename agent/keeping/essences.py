@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kube.quantities import is_extended
+from kube.resources import is_extended
 
 Object = dict[str, Any]
 

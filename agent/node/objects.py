@@ -14,6 +14,7 @@ import orjson
 from agent.node.capacity import Capacity, Load
 from agent.node.thresholds import Threshold
 from kube import quantities
+from kube.resources import is_extended
 
 Object = dict[str, Any]
 
@@ -105,7 +106,7 @@ def resources(capacity: Capacity, max_pods: int, kept: Kept) -> tuple[Object, Ob
 def advertised(node: Object | None) -> Object:
     """What others advertise in a node's capacity becomes allocatable as it is, and goes with it (None: take it out)."""
     present = (node or {}).get("status") or {}
-    there, told = (filter(quantities.is_extended, present.get(name) or ()) for name in ("capacity", "allocatable"))
+    there, told = (filter(is_extended, present.get(name) or ()) for name in ("capacity", "allocatable"))
     return dict.fromkeys(told) | {name: present["capacity"][name] for name in there}
 
 

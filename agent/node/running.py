@@ -49,7 +49,7 @@ class NodeKeeper:
     images: Callable[[], Awaitable[list[Object]]]
     clock: Callable[[], float]
     say: Say
-    own_node: Callable[[], Object | None] = lambda: None
+    own_node: Callable[[], Object | None]
     registered: asyncio.Event = field(default_factory=asyncio.Event)
     _node: Object | None = None
     _lease: Object | None = None

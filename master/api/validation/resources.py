@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kube import names, quantities
+from kube.resources import is_extended, is_native
 from master.api.validation.problems import Path, Problems
 from master.api.validation.rules import Object
 
@@ -37,14 +38,6 @@ NOT_QUALIFIED = "must be a standard resource type or fully qualified"
 NOT_FOR_CONTAINERS = "must be a standard resource for containers"
 NOT_FOR_QUOTA = "must be a standard resource for quota"
 STANDARD = COMPUTE | STANDARD_FOR_QUOTA
-
-
-def is_native(name: str) -> bool:
-    return "/" not in name or "kubernetes.io/" in name
-
-
-def is_extended(name: str) -> bool:
-    return not is_native(name) and not name.startswith("requests.") and not names.qualified_name(f"requests.{name}")
 
 
 def check_resource_name(name: str, at: Path, out: Problems) -> None:

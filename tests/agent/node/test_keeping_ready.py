@@ -40,7 +40,7 @@ def keeper(api, problems, said):
 
     looks = (health, info, images)
     made = NodeKeeper(api, Identity("me", "192.0.2.1", "arm64"), Capacity(1, 1 << 30, 1 << 30), None, *looks, lambda: 0.0,
-                      lambda *words: said.append(words[1]))  # fmt: skip
+                      lambda *words: said.append(words[1]), lambda: None)  # fmt: skip
     made._node = api.node
     return made
 
