@@ -78,10 +78,17 @@ def last_words(output: str, lines: int = 3) -> str:
     return "; ".join(line.strip() for line in output.strip().splitlines()[-lines:]) or "it said nothing"
 
 
-def _finish(argv: Sequence[str], outcome: Outcome, check: bool) -> Outcome:
+def finish(argv: Sequence[str], outcome: Outcome, check: bool) -> Outcome:
     if check and outcome.code:
         raise CommandFailed(tuple(argv), outcome.code, outcome.errors or outcome.output)
     return outcome
+
+
+def put_by_command(link: Link, path: PurePosixPath, content: bytes, mode: int) -> None:
+    """A file over a command's standard input, so that it works through sudo too."""
+    draft = f"{path.parent}/.{path.name}.new"
+    script = 'mkdir -p "$2" && umask 077 && cat > "$1" && chmod "$4" "$1" && mv -f "$1" "$3"'
+    link.run(("sh", "-c", script, "sh", draft, str(path.parent), str(path), f"{mode:o}"), stdin=content)
 
 
 class LocalLink:
@@ -93,7 +100,7 @@ class LocalLink:
         self, argv: Sequence[str], *, stdin: bytes = b"", check: bool = True, seconds: float = COMMAND_SECONDS
     ) -> Outcome:
         done = subprocess.run(list(argv), input=stdin, capture_output=True, timeout=seconds, check=False)
-        return _finish(argv, Outcome(done.returncode, _text(done.stdout), _text(done.stderr)), check)
+        return finish(argv, Outcome(done.returncode, _text(done.stdout), _text(done.stderr)), check)
 
     def put(self, path: PurePosixPath, content: bytes, mode: int = 0o644) -> None:
         target = Path(path)
@@ -163,16 +170,12 @@ class SshLink:
             channel = self._transport.open_session(timeout=CONNECT_SECONDS)
             channel.settimeout(seconds)
             channel.exec_command(shlex.join(words))
-            return _finish(argv, _converse(channel, stdin), check)
+            return finish(argv, _converse(channel, stdin), check)
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise LinkError(f"{self.address}: the link broke during `{shown(argv)}`: {error}") from error
 
     def put(self, path: PurePosixPath, content: bytes, mode: int = 0o644) -> None:
-        """Over a command's standard input, so that it works through sudo too."""
-        draft = f"{path.parent}/.{path.name}.new"
-        script = 'mkdir -p "$2" && umask 077 && cat > "$1" && chmod "$4" "$1" && mv -f "$1" "$3"'
-        words = ("sh", "-c", script, "sh", draft, str(path.parent), str(path), f"{mode:o}")
-        self.run(words, stdin=content)
+        put_by_command(self, path, content, mode)
 
     def close(self) -> None:
         self._transport.close()

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from aiohttp import web
+
 from kube.client import Client
 from kube.errors import ApiError, unauthorized
 from kube.kinds import Kind, known
@@ -29,6 +31,7 @@ SUBRESOURCES = {
     "runningpods": ("pods", "proxy"),
     "healthz": ("healthz", "proxy"),
     "configz": ("configz", "proxy"),
+    "commands": ("commands",),
 }
 
 
@@ -38,6 +41,8 @@ class Caller:
     groups: tuple[str, ...] = ()
 
 
+ADMITTED = web.RequestKey("admitted", Caller)
+"""Who was let in, for a request's handler."""
 TOKEN_REVIEW = known("authentication.k8s.io/v1", "TokenReview")
 ACCESS_REVIEW = known("authorization.k8s.io/v1", "SubjectAccessReview")
 

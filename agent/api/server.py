@@ -17,8 +17,8 @@ from typing import Protocol
 import orjson
 from aiohttp import web
 
-from agent.api import dialing, volumes
-from agent.api.access import Access
+from agent.api import commands, dialing, volumes
+from agent.api.access import ADMITTED, Access
 from agent.api.logs import parse_options, read_log
 from agent.api.views import PodViews
 from agent.runtime.contract import RuntimeFailure, StreamRequest, Streams
@@ -72,6 +72,7 @@ class NodeApi:
         app.router.add_post("/dial/{namespace}/{pod}/{port}", self._dial)
         app.router.add_post("/images", self._import_image)
         app.router.add_delete("/volumes/{name}", volumes.remove)
+        app.router.add_post("/commands", commands.run)
         return app
 
     @web.middleware
@@ -80,7 +81,7 @@ class NodeApi:
         certificate = transport.get_extra_info("peercert") if transport else None
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         try:
-            await self.access.admit(
+            request[ADMITTED] = await self.access.admit(
                 request.method, request.path, certificate, token if scheme.lower() == "bearer" else ""
             )
             return await handler(request)
