@@ -18,6 +18,8 @@ from typing import Any
 import orjson
 
 PathLike = str | os.PathLike[str]
+AGENT_PORT = 10250
+"""Where a node's agent listens when its Node object tells no other port (upstream's kubelet port)."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import click
 from kube.client import Client
 from kube.commands import CLUSTER_ROOT
 from kube.config import SettingsError, read_master
+from kube.connections import AGENT_PORT
 from kube.errors import ApiError, words_of
 from kube.layout import Layout
 from master.diagnosing import ways
@@ -84,7 +85,7 @@ def node_of(node: dict[str, Any], recorded: dict[str, str]) -> ways.Node:
     name, status = str(node["metadata"]["name"]), node.get("status") or {}
     address = next((str(row["address"]) for row in status.get("addresses") or () if row["type"] == "InternalIP"), name)
     port = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port")
-    return ways.Node(name, address, recorded.get(name, ""), port or ways.AGENT_PORT)
+    return ways.Node(name, address, recorded.get(name, ""), port or AGENT_PORT)
 
 
 def examine(layout: Layout, wishes: Wishes) -> list[Finding]:

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from kube.connections import Access, tls_context
+from kube.connections import AGENT_PORT, Access, tls_context
 from provisioning.transport import COMMAND_SECONDS, LinkError, Outcome, finish, put_by_command
 
-PORT = 10250
 CONNECT_SECONDS = 5.0
 
 
@@ -20,7 +19,7 @@ class AgentLink:
 
     own_address = ""
 
-    def __init__(self, address: str, access: Access, port: int = PORT) -> None:
+    def __init__(self, address: str, access: Access, port: int = AGENT_PORT) -> None:
         self.address, self.port = address, port
         self._tls = tls_context(access)
 

@@ -1,7 +1,7 @@
 """A command on this machine, as root, for the operator's `master`: `POST /commands`, a line of JSON (the argv), then its input.
 
-The answer is `{"code", "output", "errors"}`.  It needs the right to create nodes/commands, which no role names and so only
-masters have; the API server itself is refused, since it would ask in the name of whoever may use its proxy to nodes.
+The answer is `{"code", "output", "errors"}`.  It needs the right to create nodes/commands, which no role names: it comes with
+cluster-admin alone.  The API server itself is refused, since it would ask in the name of whoever may use its proxy to nodes.
 """
 
 from __future__ import annotations

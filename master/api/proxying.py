@@ -14,12 +14,13 @@ from functools import cached_property
 
 from aiohttp import web
 
+from kube.connections import AGENT_PORT
 from kube.errors import ApiError, bad_request, not_found, words_of
 from kube.upgrades import Ends
 from master.api.calls import Call
 from master.api.forwarding import Connect, Onward, forward
 from master.api.passing import admit_connection
-from master.api.reaching import AGENT_PORT, CONNECT_SECONDS, NODE, POD, Address, Reach, agent_address, unavailable
+from master.api.reaching import CONNECT_SECONDS, NODE, POD, Address, Reach, agent_address, unavailable
 from master.api.verbs import Rooms, Verb
 
 HTTPS_PORT, HTTP_PORT = 443, 80

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import orjson
 
+from kube.connections import AGENT_PORT
 from kube.errors import ApiError, not_found
 from kube.kinds import known
 from kube.upgrades import HEAD_LIMIT, Ends, Upgraded, dial
@@ -25,7 +26,6 @@ from master.api.contract import Object, Reader
 POD, NODE, SERVICE = known("v1", "Pod"), known("v1", "Node"), known("v1", "Service")
 SLICE = known("discovery.k8s.io/v1", "EndpointSlice")
 SERVICE_LABEL = "kubernetes.io/service-name"
-AGENT_PORT = 10250
 CONNECT_SECONDS = 10.0
 TUNNEL = [("Connection", "Upgrade"), ("Upgrade", "tcp"), ("Content-Length", "0")]
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from kube.connections import AGENT_PORT
 from probes import doctor
 from probes.checking import examine
 from probes.findings import Finding, as_json, from_json, trouble, well
@@ -18,7 +19,6 @@ from provisioning.proving import refuse, same_key
 from provisioning.transport import Link, LinkError, Login, SshLink
 
 SSH_PORT = 22
-AGENT_PORT = 10250
 KNOCK_SECONDS = 2.0
 SECONDS = 20.0
 PACKED = PurePosixPath("/run/wherry-doctor.pyz")

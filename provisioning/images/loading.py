@@ -15,11 +15,10 @@ from typing import Any
 import aiohttp
 
 from kube.client import Client
-from kube.connections import tls_context
+from kube.connections import AGENT_PORT, tls_context
 from kube.kinds import kind_of
 
 NODES = kind_of({"apiVersion": "v1", "kind": "Node"})
-AGENT_PORT = 10250
 CHUNK = 1 << 20
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=300)
 

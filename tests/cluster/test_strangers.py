@@ -68,6 +68,7 @@ def test_a_stolen_node_reads_its_own_pods_secrets_and_no_others(stolen, space):
         (10250, "/exec/default/x/c?command=id"),
         (10250, "/stats/summary"),
         (10250, "/metrics"),
+        (10250, "/commands"),
     ],
 )
 def test_an_agent_answers_nobody_without_credentials(cluster, port, path):
